@@ -1,0 +1,38 @@
+"""specconv: folders of audio become spectrograms.
+
+    job = specconv.load_config("configs/piano_triads.yaml")
+    report = specconv.convert("audio/", job, "out/")
+    data = specconv.ShardDataset("out/", "mel")
+    layer = specconv.build_transform({"type": "mel", "n_fft": 1024, "n_mels": 64}, sample_rate=16000)
+
+The names are loaded on first use, so that ``specconv --help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from specconv.config import load_config as load_config
+    from specconv.pipeline import convert as convert
+    from specconv.shards import ShardDataset as ShardDataset
+    from specconv.transforms import TransformSet as TransformSet
+    from specconv.transforms import build_transform as build_transform
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_config": "specconv.config",
+    "build_transform": "specconv.transforms",
+    "TransformSet": "specconv.transforms",
+    "convert": "specconv.pipeline",
+    "ShardDataset": "specconv.shards",
+}
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'specconv' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
