@@ -1,0 +1,68 @@
+"""Windows by name: periodic, float64, and the cosine terms of those that are sums of cosines.
+
+Periodic means that the window of N samples is one period of its formula (scipy's ``fftbins=True``): the window of
+a spectrum. F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", 1978.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import get_window
+
+from specconv.errors import Fault, ParameterError
+
+WindowSpec: TypeAlias = str | tuple[str | float, ...]
+"""A name ("hann") or a name with its parameters (("kaiser", 8.6)), as `scipy.signal.get_window` takes it."""
+
+# w[n] = sum_m a_m cos(2π m n / N); the terms that scipy has, sign included.
+_COSINE_TERMS: dict[str, tuple[float, ...]] = {
+    "boxcar": (1.0,),
+    "hann": (0.5, -0.5),
+    "hamming": (0.54, -0.46),
+    "blackman": (0.42, -0.5, 0.08),
+    "nuttall": (0.3635819, -0.4891775, 0.1365995, -0.0106411),
+    "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
+    "flattop": (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368),
+}
+_OTHER_NAMES = {
+    "ones": "boxcar",
+    "rect": "boxcar",
+    "rectangular": "boxcar",
+    "box": "boxcar",
+    "hanning": "hann",
+    "han": "hann",
+    "hamm": "hamming",
+    "ham": "hamming",
+    "black": "blackman",
+    "blk": "blackman",
+    "nutl": "nuttall",
+    "nut": "nuttall",
+    "blackharr": "blackmanharris",
+    "bkh": "blackmanharris",
+    "flat": "flattop",
+    "flt": "flattop",
+}
+
+
+def cosine_terms(spec: WindowSpec) -> tuple[float, ...] | None:
+    """The a_m of ``w[n] = sum_m a_m cos(2π m n / N)``, or None if the window is no such sum."""
+    if not isinstance(spec, str):
+        if len(spec) != 1 or not isinstance(spec[0], str):
+            return None
+        spec = spec[0]
+    return _COSINE_TERMS.get(_OTHER_NAMES.get(spec, spec))
+
+
+def window(spec: WindowSpec, length: int) -> NDArray[np.float64]:
+    """The periodic window, ``(length,)`` float64; scipy's ``get_window(spec, length, fftbins=True)``.
+
+    Raises ParameterError if scipy knows no such window, or it needs a parameter that is not given.
+    """
+    name = _OTHER_NAMES.get(spec, spec) if isinstance(spec, str) else spec
+    try:
+        return np.asarray(get_window(name, length, fftbins=True), dtype=np.float64)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise ParameterError([Fault("window", f"is {spec!r}, which is no window: {error}")]) from error
