@@ -6,10 +6,10 @@ known what comes in (``SpecgramInfo``), and ``output`` says what comes out.
 
 A layer's ``scope`` says what a frame of its output depends on:
 
-- ``frame``: on the same frame (and ``context`` frames on each side) of the same clip. A long recording can pass
-  block by block.
-- ``clip``: on the whole clip. A long recording passes twice: ``observe`` every block, then ``adjust`` every block
-  with what was observed. ``forward`` is both on a clip that is whole.
+- ``frame``: on the same frame (and ``context`` frames on each side) of the same clip. A long recording can
+  pass block by block.
+- ``clip``: on the whole clip. A long recording passes twice: ``observe`` every block, then ``adjust`` every
+  block with what was observed. ``forward`` is both on a clip that is whole.
 - ``batch``: on the other clips of the batch. Such a layer belongs in a network, never in a stored specgram.
 """
 
@@ -71,7 +71,7 @@ class ClipLayer(Layer, Generic[Statistics]):
 
     @abstractmethod
     def observe(self, specgram: Tensor, statistics: Statistics | None = None) -> Statistics:
-        """What is known of the clips after this block (at least one frame), given what was known before it."""
+        """What is known of the clips after this block of at least one frame, given what was known before."""
 
     @abstractmethod
     def adjust(self, specgram: Tensor, statistics: Statistics) -> Tensor:

@@ -48,18 +48,19 @@ _PRESETS: dict[tuple[str | None, str], _Preset] = {
     ("torchaudio", "magnitude"): _Preset(20.0, 1e-10, None),  # AmplitudeToDB("magnitude")
     ("nnaudio", "power"): _Preset(10.0, 1e-10, 80.0),  # within its MFCC, its only one
     ("nnaudio", "magnitude"): _Preset(20.0, 1e-10, 80.0),
-    ("kapre", "power"): _Preset(10.0, 1e-5, 80.0),  # MagnitudeToDecibel of Kapre 0.3: 10 log10, whatever comes
-    ("kapre", "magnitude"): _Preset(10.0, 1e-5, 80.0),
+    ("kapre", "power"): _Preset(10.0, 1e-5, 80.0),
+    ("kapre", "magnitude"): _Preset(10.0, 1e-5, 80.0),  # MagnitudeToDecibel of Kapre 0.3 is 10 log10 too
 }
 
 
 class Decibel(ClipLayer["Tensor | None"]):
     """Power or magnitude to decibel, shape and type kept.
 
-    multiplier: 10 for power, 20 for magnitude. reference: the value of 0 dB, or "max" for each clip's largest.
+    multiplier: 10 for power, 20 for magnitude.
+    reference: the value that becomes 0 dB, or "max" for each clip's largest.
     amin: smaller values count as this one, so that silence is finite; gradients are zero there.
-    top_db: dB below the clip's largest value at which to clip, or None. float16 and bfloat16 are computed in
-    float32.
+    top_db: so many dB below the clip's largest value it is clipped; None: never.
+    float16 and bfloat16 are computed in float32.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Decibel(ClipLayer["Tensor | None"]):
         return _scope(self.reference, self.top_db)
 
     def observe(self, specgram: Tensor, statistics: Tensor | None = None) -> Tensor | None:
-        """The largest value of each clip so far, (batch, 1, 1) or (batch, 1, 1, 1); None if nothing needs it."""
+        """The largest value of each clip so far, (batch, [1,] 1, 1); None if nothing needs it."""
         if self.scope == "frame":
             return None
         peak = at_least_float32(specgram).amax(dim=tuple(range(1, specgram.dim())), keepdim=True)
@@ -101,9 +102,8 @@ class Decibel(ClipLayer["Tensor | None"]):
         return decibel if reference == 1.0 else decibel.sub_(self.multiplier * math.log10(reference))
 
     def extra_repr(self) -> str:
-        return (
-            f"multiplier={self.multiplier}, reference={self.reference}, amin={self.amin}, top_db={self.top_db}"
-        )
+        names = ("multiplier", "reference", "amin", "top_db")
+        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
 
 
 class DecibelParameters(LayerParameters):
