@@ -1,0 +1,23 @@
+"""What sits around a transform in a network: scaling, normalization, augmentation, trainable filters.
+
+Each module is one layer: its parameters, which a config's ``then`` list names, and its ``nn.Module``.
+"""
+
+from __future__ import annotations
+
+from specconv.layers.base import LayerParameters
+from specconv.layers.decibel import DecibelParameters
+from specconv.layers.delta import DeltaParameters
+from specconv.layers.filterbank import FilterbankParameters
+from specconv.layers.noise import NoiseParameters
+from specconv.layers.normalization import NormalizationParameters
+from specconv.layers.spec_augment import SpecAugmentParameters
+
+LAYERS: dict[str, type[LayerParameters]] = {
+    "decibel": DecibelParameters,
+    "delta": DeltaParameters,
+    "filterbank": FilterbankParameters,
+    "noise": NoiseParameters,
+    "normalization": NormalizationParameters,
+    "spec_augment": SpecAugmentParameters,
+}
