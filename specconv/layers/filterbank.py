@@ -6,8 +6,8 @@ Kapre 0.1's Filterbank, with all four of the initialisations it names:
 
 - ``mel``: triangles evenly spaced in mel, of unit area (slaney), as the mel transform's.
 - ``log``: log-normal bumps at centres spaced evenly in log frequency from f_min to f_max, an eighth of that
-  spacing wide, summing to 1. Kapre's, which names the spacing by its ``bins_per_octave``; a centre so far from
-  a bin that Kapre's filter is empty takes the nearest one here.
+  spacing wide, summing to 1. Kapre's, which names the spacing by ``bins_per_octave``; a centre so far from a
+  bin that Kapre's filter is empty takes the nearest one here.
 - ``linear``: triangles evenly spaced in Hz, of height 1, as torchaudio's linear_fbanks.
 - ``random``: uniform between 0 and 2 / n_bins (Kapre's ``uni_random``, which it never built), so that on
   average a filter gives the mean of the bins. The same ``seed`` gives the same filters.
@@ -27,6 +27,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from specconv.errors import Fault, SpecconvWarning
+from specconv.kernels.mel import mel_frequencies, mel_weights
 from specconv.layers.base import Layer, LayerParameters, SpecgramInfo, check_specgram
 
 Init = Literal["mel", "log", "linear", "random"]
@@ -95,28 +96,10 @@ class FilterbankParameters(LayerParameters):
             yield Fault("f_min", "0 Hz has no logarithm; give more than 0 Hz")
 
     def make(self, source: SpecgramInfo) -> Filterbank:
-        weights = self._weights(source)
-        n_empty = int((weights == 0).all(axis=1).sum())
-        if n_empty:
-            warnings.warn(
-                f"filterbank: {n_empty} of {self.n_filters} filters lie between two bins and give zeros; "
-                "lower n_filters, raise f_max or take more bins",
-                SpecconvWarning,
-                stacklevel=3,
-            )
-        return Filterbank(weights, trainable=self.trainable)
+        return Filterbank(self._weights(source), trainable=self.trainable)
 
     def output(self, source: SpecgramInfo) -> SpecgramInfo:
-        """A mel filter's centre is its weights' centre of gravity; a random or an empty one has none."""
-        if self.init == "random":
-            centers = np.full(self.n_filters, np.nan)
-        elif self.init == "mel":
-            weights = self._weights(source)
-            with np.errstate(invalid="ignore"):
-                centers = weights @ source.center_frequencies / weights.sum(axis=1)
-        else:
-            centers = self._centers(source)
-        return replace(source, n_bins=self.n_filters, center_frequencies=centers)
+        return replace(source, n_bins=self.n_filters, center_frequencies=self._centers(source))
 
     def _band(self, source: SpecgramInfo) -> tuple[float, float]:
         """f_min and f_max, Hz."""
@@ -126,8 +109,12 @@ class FilterbankParameters(LayerParameters):
         return f_min, float(frequencies.max()) if self.f_max is None else self.f_max
 
     def _centers(self, source: SpecgramInfo) -> NDArray[np.float64]:
-        """Centres of log and linear filters, Hz."""
+        """Centres of the filters before any training, Hz."""
+        if self.init == "random":
+            return np.full(self.n_filters, np.nan)
         f_min, f_max = self._band(source)
+        if self.init == "mel":
+            return mel_frequencies(self.n_filters, f_min=f_min, f_max=f_max)
         if self.init == "log":
             return np.geomspace(f_min, f_max, self.n_filters)
         return np.linspace(f_min, f_max, self.n_filters + 2)[1:-1]
@@ -138,18 +125,30 @@ class FilterbankParameters(LayerParameters):
             shape = (self.n_filters, source.n_bins)
             return np.random.default_rng(self.seed).uniform(0.0, 2.0 / source.n_bins, shape)
         f_min, f_max = self._band(source)
-        frequencies = source.center_frequencies
         if self.init == "mel":
-            from specconv.kernels.mel import mel_weights  # noqa: PLC0415
-
             n_fft = _n_fft(source) or 0
             return mel_weights(source.sample_rate, n_fft, self.n_filters, f_min=f_min, f_max=f_max)
         if self.init == "log":
             spacing = np.log2(f_max / f_min) / max(self.n_filters - 1, 1)
-            return _log_normal_weights(self._centers(source), spacing, frequencies)
+            return _log_normal_weights(self._centers(source), spacing, source.center_frequencies)
         half_width = (f_max - f_min) / (self.n_filters + 1)
-        distances: NDArray[np.float64] = np.abs(frequencies - self._centers(source)[:, None]) / half_width
-        return np.maximum(0.0, 1.0 - distances)
+        return _triangular_weights(self._centers(source), half_width, source.center_frequencies)
+
+
+def _triangular_weights(
+    centers: NDArray[np.float64], half_width: float, frequencies: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Triangles of height 1, all of one width, Hz."""
+    distances: NDArray[np.float64] = np.abs(frequencies - centers[:, None]) / half_width
+    weights = np.maximum(0.0, 1.0 - distances)
+    if n_empty := int((weights == 0).all(axis=1).sum()):
+        warnings.warn(
+            f"{n_empty} of {len(centers)} linear filters hold no bin of the spectrum and stay at zero; "
+            "lower n_filters, or widen f_min to f_max",
+            SpecconvWarning,
+            stacklevel=2,
+        )
+    return weights
 
 
 def _log_normal_weights(

@@ -82,4 +82,5 @@ def _colored(white: Tensor, exponent: float) -> Tensor:
     power = torch.pow(harmonics.clamp(min=1.0), exponent)
     both_sides = torch.cat([power, power[1 : (length + 1) // 2]])
     spectrum = torch.fft.rfft(white) * (power / both_sides.mean()).sqrt()
-    return torch.fft.irfft(spectrum, n=length)
+    colored: Tensor = torch.fft.irfft(spectrum, n=length)
+    return colored

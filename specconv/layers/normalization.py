@@ -12,7 +12,7 @@ What shares one mean and one deviation, in a specgram (batch, [channel,] n_bins,
     batch    all of the batch, always
 
 Kapre 0.1's Normalization2D keeps one axis and takes statistics along all others, the batch's included: it is
-``across: batch``, and its ``data_sample`` is ``clip``. Here a clip stands alone unless told otherwise, because
+``across: batch``, and its ``data_sample`` is ``clip``. Here a clip stands alone unless told otherwise, since
 what is stored of it must not depend on the clips it was computed with.
 
 K. Choi, D. Joo, J. Kim: Kapre: on-GPU audio preprocessing layers for a quick implementation of deep neural
