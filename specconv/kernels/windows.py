@@ -1,7 +1,7 @@
 """Windows by name: periodic, float64, and the cosine terms of those that are sums of cosines.
 
-Periodic means that the window of N samples is one period of its formula (scipy's ``fftbins=True``): the window of
-a spectrum. F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", 1978.
+Periodic means that the window of N samples is one period of its formula (scipy's ``fftbins=True``).
+F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", 1978.
 """
 
 from __future__ import annotations
@@ -66,3 +66,24 @@ def window(spec: WindowSpec, length: int) -> NDArray[np.float64]:
         return np.asarray(get_window(name, length, fftbins=True), dtype=np.float64)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise ParameterError([Fault("window", f"is {spec!r}, which is no window: {error}")]) from error
+
+
+def window_norms(spec: WindowSpec, lengths: NDArray[np.int64], order: float) -> NDArray[np.float64]:
+    """``(sum |w|^order)^(1/order)`` of the windows of these lengths; order 1, 2 or infinity.
+
+    In closed form where the terms of a sum of cosines give it, so that a bank of long kernels is not computed
+    only to be measured.
+    """
+    terms = cosine_terms(spec)
+    norms = np.empty(len(lengths))
+    in_closed_form = np.zeros(len(lengths), dtype=bool)
+    if terms is not None and order in (1, 2):
+        a = np.array(terms)
+        positive = window(spec, 1024).min() > -1e-12  # then |w| is w, whose mean is a_0
+        if order == 2 or positive:
+            in_closed_form = lengths > 2 * len(terms)  # shorter: the cosines are not orthogonal
+            mean = a[0] if order == 1 else a[0] ** 2 + np.sum(a[1:] ** 2) / 2
+            norms[in_closed_form] = (mean * lengths[in_closed_form]) ** (1 / order)
+    for k in np.flatnonzero(~in_closed_form):
+        norms[k] = np.linalg.norm(window(spec, int(lengths[k])), order)
+    return norms
