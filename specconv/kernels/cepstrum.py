@@ -1,8 +1,8 @@
 """The discrete cosine transform that makes cepstral coefficients of a logarithmic spectrum, and their lifter.
 
 N. Ahmed, T. Natarajan and K. R. Rao, "Discrete cosine transform", 1974. S. B. Davis and P. Mermelstein,
-"Comparison of parametric representations for monosyllabic word recognition", 1980. B.-H. Juang et al., "On the
-use of bandpass liftering in speech recognition", 1987.
+"Comparison of parametric representations for monosyllabic word recognition", 1980. B.-H. Juang et al.,
+"On the use of bandpass liftering in speech recognition", 1987.
 """
 
 from __future__ import annotations

@@ -12,34 +12,37 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specconv.errors import Fault, ParameterError
+from specconv.kernels import windows
 from specconv.kernels.bank import KernelBank
-from specconv.kernels.windows import WindowSpec, window
+from specconv.kernels.windows import WindowSpec
 
 Spacing: TypeAlias = Literal["linear", "log", "log2"]
 
 
 def uniform_frequencies(sample_rate: float, n_fft: int) -> NDArray[np.float64]:
     """Frequencies of a real FFT's bins, ``(n_fft // 2 + 1,)``, Hz."""
-    return np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    frequencies: NDArray[np.float64] = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    return frequencies
 
 
 def spaced_frequencies(
     sample_rate: float,
-    n_bins: int,
+    n_fft: int,
+    n_bins: int | None,
     f_min: float,
     f_max: float,
     spacing: Spacing,
     *,
     parity: Literal["nnaudio"] | None = None,
 ) -> NDArray[np.float64]:
-    """``n_bins`` frequencies evenly spaced in Hz ("linear") or in octaves ("log", "log2"), ``(n_bins,)``, Hz.
+    """Frequencies evenly spaced in Hz ("linear") or in octaves ("log", "log2"), ``(n_bins,)``, Hz.
 
-    From f_min to f_max, both included, so that 0 .. sample_rate / 2 in n_fft // 2 + 1 linear bins are the FFT's own.
-    nnAudio steps by (f_max - f_min) / n_bins and stops one step short of f_max: parity "nnaudio". Its "log" and "log2"
-    write one formula in two ways, and are one here.
-
-    Raises ParameterError unless 0 <= f_min < f_max <= sample_rate / 2, with 0 < f_min if logarithmic.
+    n_bins: n_fft // 2 + 1 if None. f_min, f_max: Hz, both included, so that 0 .. sample_rate / 2 in linear
+    spacing are the FFT's own bins. nnAudio steps by (f_max - f_min) / n_bins instead and stops one step short of
+    f_max: parity "nnaudio". Its "log" and "log2" write one formula in two ways, and are one here.
+    Raises ParameterError unless 0 <= f_min < f_max <= sample_rate / 2, and 0 < f_min in octaves.
     """
+    n_bins = n_fft // 2 + 1 if n_bins is None else n_bins
     if faults := list(_faults(sample_rate, n_bins, f_min, f_max, spacing)):
         raise ParameterError(faults)
     steps = np.arange(n_bins) / (n_bins if parity == "nnaudio" else max(n_bins - 1, 1))
@@ -55,25 +58,20 @@ def fourier_bank(
     frequencies: ArrayLike,
     *,
     win_length: int | None = None,
-    window_name: WindowSpec = "hann",
+    window: WindowSpec = "hann",
 ) -> KernelBank:
     """Kernels of a short-time Fourier transform at these frequencies (Hz).
 
-    The window of ``win_length`` samples (n_fft if omitted) lies in the middle of the frame of n_fft, which is centred on
-    time 0. Phases count from the frame's first sample, as every STFT's do; for uniform frequencies the coefficients are
-    the FFT's of the windowed frame.
+    The window of ``win_length`` samples (n_fft if omitted) lies in the middle of the frame of n_fft, which is
+    centred on time 0. Phases count from the frame's first sample, as every STFT's do; for uniform frequencies the
+    coefficients are the FFT's of the windowed frame. Raises ParameterError.
     """
     win_length = n_fft if win_length is None else win_length
     if not 1 <= win_length <= n_fft:
         raise ParameterError(
-            [
-                Fault(
-                    "win_length",
-                    f"is {win_length}; must be from 1 to n_fft, {n_fft} samples: lower it or raise n_fft",
-                )
-            ]
+            [Fault("win_length", f"is {win_length}; must be from 1 to {n_fft} samples, n_fft: lower it")]
         )
-    window(window_name, win_length)  # an unknown window is a fault of the request: say so now
+    windows.window(window, win_length)  # an unknown window is a fault of the request: say so now
     hertz = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
     first = -(n_fft // 2)
     cycles = hertz / sample_rate * first
@@ -83,7 +81,7 @@ def fourier_bank(
         lengths=np.full(len(hertz), win_length),
         starts=np.full(len(hertz), first + (n_fft - win_length) // 2),
         gains=np.exp(-2j * np.pi * (cycles - np.rint(cycles))),
-        window=window_name,
+        window=window,
     )
 
 

@@ -1,7 +1,7 @@
 """Mel filters: triangles over the bins of a short-time spectrum, evenly spaced on a scale of perceived pitch.
 
-S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the psychological magnitude pitch", 1937.
-Scale and norm "slaney": M. Slaney, "Auditory Toolbox", 1998. Scale "htk": S. Young et al., "The HTK Book", 2002.
+S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the psychological magnitude pitch",
+1937. "slaney": M. Slaney, "Auditory Toolbox", 1998. "htk": S. Young et al., "The HTK Book", 2002.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """The spectra of kernels on a DFT grid, without a DFT of the kernels.
 
-A kernel of N samples occupies a few bandwidths of a spectrum of M points; only that stretch is computed. For a
-window that is a sum of cosines it is a sum of Dirichlet kernels in closed form, for any other a zoom FFT.
+A kernel of N samples occupies a few bandwidths of a spectrum of M points; only that stretch is computed. For
+a window that is a sum of cosines it is a sum of Dirichlet kernels in closed form, for any other a zoom FFT.
 
 With ν = f / sample_rate - j / M (cycles a sample off the centre), c = N ν, and the window's
 ``w[m] = sum_q b_q exp(2jπ q m / N)``, q from -P to P, the geometric series gives
 
-    H[j] = sum_m w[m] exp(2jπ ν (start + m)) = exp(jπ ν (2 start + N)) · sin(πc) · sum_q b_q (cot(π (c + q) / N) - j)
+    H[j] = sum_m w[m] exp(2jπ ν (start + m))
+         = exp(jπ ν (2 start + N)) · sin(πc) · sum_q b_q (cot(π (c + q) / N) - 1j)
 
-where only the real cotangents matter unless w[0] = sum_q b_q is not zero. A kernel about its centre (2 start = -N)
-has a real spectrum.
+where only the cotangents matter if w[0] = sum_q b_q is zero. A kernel about its centre (2 start = -N) has a
+real spectrum then.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class BankSpectra:
 
     n_points: M, points of the whole grid; point j is j · sample_rate / M Hz.
     bins: ``(n,)`` int64, which bins of the bank.
-    firsts: ``(n,)`` int64, grid point of each stretch's first value; may be negative, and a stretch may reach beyond
-        M / 2: points j and j + M are one.
+    firsts: ``(n,)`` int64, grid point of each stretch's first value; may be negative, and a stretch may reach
+        beyond M / 2: points j and j + M are one.
     counts: ``(n,)`` int64, 1 .. M.
     values: ``(sum(counts),)`` complex128, the stretches one after the other.
     """
@@ -59,7 +60,8 @@ def kernel_spectrum(
 ) -> tuple[int, NDArray[np.complex128]]:
     """Bin k's ``H[j] = sum_m h_k[m] exp(-2jπ j (starts[k] + m) / n_points)`` where it matters.
 
-    Returns the first j and the values from there on: every j where abs(H) exceeds ``tolerance`` of its peak lies inside.
+    Returns the first j and the values from there on: every j where abs(H) exceeds ``tolerance`` of its peak is
+    among them.
     """
     spectra = bank_spectra(bank, n_points, tolerance, [k])
     return int(spectra.firsts[0]), spectra.values
@@ -71,7 +73,7 @@ def bank_spectra(
     tolerance: float = 1e-5,
     bins: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> BankSpectra:
-    """`kernel_spectrum` of these bins, or of all; n_points at least 1, 0 < tolerance < 1, else ParameterError."""
+    """`kernel_spectrum` of these bins, or of all. Raises ParameterError unless 0 < tolerance < 1 <= n_points."""
     chosen = np.arange(bank.n_bins) if bins is None else np.asarray(bins, dtype=np.int64)
     firsts, counts = spectral_extents(bank, n_points, tolerance, chosen)
     values = np.empty(int(counts.sum()), dtype=np.complex128)
@@ -80,11 +82,15 @@ def bank_spectra(
     for k, first, count in zip(chosen.tolist(), firsts.tolist(), counts.tolist(), strict=True):
         start, end = end, end + count
         stretch = values[start:end]
-        if terms is None or bank.lengths[k] < SHORTEST_SERIES * len(terms):
+        if terms is None:
             _zoomed(bank, k, n_points, first, stretch)
-        else:
-            for done in range(0, count, CHUNK):
-                _dirichlet(bank, k, n_points, first + done, terms, stretch[done : done + CHUNK])
+            continue
+        for done in range(0, count, CHUNK):
+            piece = stretch[done : done + CHUNK]
+            if bank.lengths[k] < SHORTEST_SERIES * len(terms):
+                _summed(bank, k, n_points, first + done, piece)
+            else:
+                _dirichlet(bank, k, n_points, first + done, terms, piece)
     return BankSpectra(n_points, chosen, firsts, counts, values)
 
 
@@ -95,15 +101,10 @@ def spectral_extents(
     bins: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First grid point and number of points of each stretch, ``(n,)`` each: what the values will cost."""
-    if n_points < 1 or not 0 < tolerance < 1:
-        raise ParameterError(
-            [
-                Fault(
-                    "",
-                    f"a grid of {n_points} points at tolerance {tolerance:g}; needs 1 point and 0 < tolerance < 1",
-                )
-            ]
-        )
+    if n_points < 1:
+        raise ParameterError([Fault("n_points", f"is {n_points}; a grid has at least 1 point")])
+    if not 0 < tolerance < 1:
+        raise ParameterError([Fault("tolerance", f"is {tolerance:g}; must be above 0 and below 1")])
     chosen = np.arange(bank.n_bins) if bins is None else np.asarray(bins, dtype=np.int64)
     terms = _closed_form_terms(bank)
     if terms is None:
@@ -132,7 +133,7 @@ def _closed_form_terms(bank: KernelBank) -> tuple[float, ...] | None:
 def _sidelobe_reach(
     terms: tuple[float, ...], lengths: NDArray[np.int64], tolerance: float
 ) -> NDArray[np.float64]:
-    """The c, in cycles a kernel, beyond which no sidelobe exceeds ``tolerance`` of the peak; at most N / 2."""
+    """The c, cycles a kernel, beyond which no sidelobe exceeds ``tolerance`` of the peak; at most N / 2."""
     n = lengths.astype(np.float64)[:, None]
     edge = len(terms) + 0.5  # beyond the poles of the main lobe
     scan = np.minimum(edge * np.geomspace(1.0, np.maximum(n / 2 / edge, 1.0)[:, 0], 192, axis=1), n / 2)
@@ -180,11 +181,11 @@ def _dirichlet(
     """Writes the spectrum of bin k from grid point ``first`` on, for as many points as ``out`` has."""
     n = int(bank.lengths[k])
     step = n / n_points
-    # The distance of the first point to the centre in more than double precision, then small steps from there: the
+    # The first point's distance to the centre in more than double precision, then small steps from there: the
     # difference of two large, nearly equal numbers would cost the phase its last digits.
     centre = np.longdouble(bank.center_frequencies[k]) / np.longdouble(bank.sample_rate)
     offset = float((centre - np.longdouble(first) / n_points) * n)
-    c = offset - step * np.arange(len(out))
+    c: NDArray[np.float64] = offset - step * np.arange(len(out))
     t = np.tan((np.pi / n) * c)
     sine, _ = _sine_and_cosine(np.tan((np.pi / 2) * c))
     with np.errstate(divide="ignore", invalid="ignore"):  # at a pole; the main lobe overwrites it
@@ -227,12 +228,24 @@ def _sine_and_cosine(
 
 
 def _measured_extent(bank: KernelBank, k: int, tolerance: float) -> float:
-    """How far from its centre bin k's spectrum exceeds ``tolerance`` of its peak, cycles a sample, at most 1 / 2."""
+    """How far off its centre bin k's spectrum exceeds ``tolerance`` of its peak, cycles a sample, at most 1/2."""
     length = int(bank.lengths[k])
     size = next_fast_len(4 * length, real=True)
     level = np.abs(rfft(bank.envelope(k), size))
-    loud = np.flatnonzero(level > tolerance * level.max())[-1]
+    loud = int(np.flatnonzero(level > tolerance * level.max())[-1])
     return min(0.5, (loud + 1) / size + 1 / length)  # and one lobe more: the peaks fall between the points
+
+
+def _summed(bank: KernelBank, k: int, n_points: int, first: int, out: NDArray[np.complex128]) -> None:
+    """As `_dirichlet`, for a kernel of a few samples: the definition."""
+    points = first + np.arange(len(out))
+    cycles = bank.center_frequencies[k] / bank.sample_rate - points / n_points
+    step = np.exp(2j * np.pi * cycles)
+    out[:] = 0
+    for sample in bank.envelope(k)[::-1]:
+        out *= step
+        out += sample
+    out *= bank.gains[k] * np.exp(2j * np.pi * cycles * int(bank.starts[k]))
 
 
 def _zoomed(bank: KernelBank, k: int, n_points: int, first: int, out: NDArray[np.complex128]) -> None:
