@@ -1,0 +1,153 @@
+"""What every dataset is: clips with labels, found in a folder; their notes, read when asked for.
+
+A corpus says how its clips are found and named; ``Listing.of`` orders them and makes their ids unique, in one
+place for all.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specconv.errors import DatasetError
+
+LabelValue = str | int | float
+
+# Seconds; MIDI pitch 0..127; MIDI velocity 1..127; General MIDI program counted from 1 (1 is a grand piano).
+# Velocity and instrument are -1 where the corpus does not tell them.
+NOTE_DTYPE = np.dtype(
+    [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i2"), ("velocity", "<i2"), ("instrument", "<i2")]
+)
+Note = tuple[float, float, int, int, int]  # in the order of NOTE_DTYPE
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRef:
+    """One audio file of a dataset.
+
+    id: the corpus' own name of the clip, or its path from the root where that name is not unique.
+    path: under the root as it was given.
+    labels: every clip of a dataset has the same fields with the same types.
+    notes_path: the file that ``Dataset.read_notes`` reads.
+    """
+
+    id: str
+    path: Path
+    labels: Mapping[str, LabelValue] = field(hash=False)
+    notes_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that looks like a clip and is none, with the reason in words."""
+
+    path: Path
+    reason: str
+
+
+class Dataset(ABC):
+    """A corpus' layout: how to know it, to find its clips and to read their labels. Has no state."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    citation: ClassVar[str]
+    licence: ClassVar[str]
+    homepage: ClassVar[str]
+    label_fields: ClassVar[Mapping[str, type]]
+    has_notes: ClassVar[bool] = False
+
+    @abstractmethod
+    def recognise(self, root: Path) -> str | None:
+        """The evidence, in words, that ``root`` holds this corpus; None without. Looks at few folders."""
+
+    @abstractmethod
+    def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
+        """The clips under ``root``, each with the corpus' own name as id, and what was passed over."""
+
+    def read_notes(self, clip: ClipRef) -> NDArray[np.void]:  # noqa: ARG002
+        """The notes of ``clip``, NOTE_DTYPE, by onset, then pitch; empty if the corpus has none.
+
+        Raises DatasetError if they cannot be read, with file and line.
+        """
+        return np.empty(0, NOTE_DTYPE)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The clips of a folder, by id: the same list whatever order the file system names them in."""
+
+    dataset: Dataset
+    root: Path
+    reason: str
+    clips: tuple[ClipRef, ...]
+    skipped: tuple[Skipped, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, root: Path, reason: str) -> Listing:
+        """Find what ``dataset`` has under ``root``. Raises DatasetError if that is nothing."""
+        clips, skipped = dataset.find(root)
+        skipped.sort(key=lambda skip: (os.fspath(skip.path), skip.reason))
+        if not clips:
+            why = f"; {len(skipped)} skipped, the first: {_told(skipped[0])}" if skipped else ""
+            raise DatasetError(f"{readable(root)}: no clips found ({dataset.name}){why}")
+        clips = sorted(_with_unique_ids(clips, root), key=lambda clip: clip.id)
+        return cls(dataset, root, reason, tuple(clips), tuple(skipped))
+
+
+def readable(path: PurePath | str) -> str:
+    """The path as text that any file or terminal takes, one text for one path.
+
+    A file name is bytes, and not always text: bytes that are no UTF-8 become ``\\xNN``, and a backslash
+    that is part of a name is doubled, so that two names never become one.
+    """
+    text = path.as_posix() if isinstance(path, PurePath) else path
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text).decode("utf-8", "backslashreplace")
+    return text
+
+
+def notes_array(notes: Sequence[Note], source: Path) -> NDArray[np.void]:
+    """``notes`` as NOTE_DTYPE, by onset, then pitch.
+
+    Raises DatasetError if an onset is negative, an offset before its onset, or a number not MIDI's.
+    """
+    for number, (onset, offset, pitch, velocity, instrument) in enumerate(notes, start=1):
+        # written so that NaN fails it too
+        times_hold = 0 <= onset <= offset < float("inf")
+        if not (times_hold and 0 <= pitch <= 127 and -1 <= velocity <= 127 and -1 <= instrument <= 128):
+            raise DatasetError(
+                f"{readable(source)}: note {number} is {onset} to {offset} s, pitch {pitch}, "
+                f"velocity {velocity}, instrument {instrument}; need 0 <= onset <= offset and MIDI's numbers"
+            )
+    array = np.array(list(notes), NOTE_DTYPE)
+    return array[np.lexsort((array["pitch"], array["onset_s"]))]
+
+
+def _with_unique_ids(clips: Iterable[ClipRef], root: Path) -> list[ClipRef]:
+    """A name that two clips bear names neither: both take their path from the root."""
+    clips = list(clips)
+    counts = Counter(clip.id for clip in clips)
+    ids = [clip.id if counts[clip.id] == 1 else _id_by_path(clip, root) for clip in clips]
+    if len(set(ids)) < len(ids):  # one clip's name is another's path
+        ids = [_id_by_path(clip, root) for clip in clips]
+    return [clip if clip.id == id_ else replace(clip, id=id_) for clip, id_ in zip(clips, ids, strict=True)]
+
+
+def _id_by_path(clip: ClipRef, root: Path) -> str:
+    return readable(clip.path.relative_to(root))
+
+
+def _told(skip: Skipped) -> str:
+    return f"{readable(skip.path)}: {skip.reason}"

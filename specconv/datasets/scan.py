@@ -1,0 +1,148 @@
+"""Which files of a tree are audio: fast, and safe in any tree.
+
+Nothing is opened. A link to a file counts as that file. A link to a folder is not followed, so that a loop
+or a link to ``/`` costs nothing. Pipes, sockets and devices are never touched: opening one can wait for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from specconv.datasets.base import Skipped, readable
+
+# libsndfile names formats; people name files. "raw" has no header: nobody could tell what is in it.
+_FORMATS = {name.lower() for name in soundfile.available_formats()}
+AUDIO_EXTENSIONS = frozenset(
+    (_FORMATS - {"raw", "mat4", "mat5"})
+    | set("wav wave flac ogg oga opus mp3 aif aiff aifc au snd caf w64 rf64 sph sf iff".split())  # noqa: SIM905
+)
+FOREIGN_EXTENSIONS = frozenset("m4a m4b aac mp4 wma ac3 dts amr ape wv tta mka ra dsf dff webm".split())  # noqa: SIM905
+
+
+class AudioFile(NamedTuple):
+    path: Path  # under the root as given
+    relative: str  # from the root, with "/", as the file system has it
+    stem: str  # the name without folder and extension, as the file system has it
+
+
+def extension(name: str) -> str:
+    """The part of a file name after its last dot, in lower case; empty for ``.wav`` and ``wav``."""
+    stem, dot, suffix = name.rpartition(".")
+    return suffix.lower() if dot and stem else ""
+
+
+def audio_files(root: Path) -> tuple[list[AudioFile], list[Skipped]]:
+    """Every file below ``root`` with an extension of audio, and what looks like one but cannot be used.
+
+    Files without such an extension are passed over in silence; hidden folders (``.git``) with a word.
+    The order is the file system's.
+    """
+    found: list[AudioFile] = []
+    skipped: list[Skipped] = []
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        where = root / folder
+        try:
+            with os.scandir(where) as entries:
+                for entry in entries:
+                    try:
+                        is_folder, reason = _judge(entry)
+                    except OSError as fault:  # a link to itself, or gone since
+                        is_folder, reason = False, f"cannot be looked at: {fault.strerror}"
+                    name = entry.name
+                    if reason:
+                        skipped.append(Skipped(where / name, reason))
+                    if is_folder:
+                        pending.append(f"{folder}{name}/")
+                    elif reason is None:
+                        found.append(AudioFile(where / name, f"{folder}{name}", name.rpartition(".")[0]))
+        except OSError as fault:
+            skipped.append(Skipped(where, f"folder cannot be read: {fault.strerror}"))
+    return found, skipped
+
+
+def _judge(entry: os.DirEntry[str]) -> tuple[bool, str | None]:
+    """(is a folder to look into, why it is no clip); None for a clip, "" for what nobody takes for one."""
+    name, suffix = entry.name, extension(entry.name)
+    is_audio = suffix in AUDIO_EXTENSIONS
+    if entry.is_dir(follow_symlinks=False):
+        if name.startswith("."):
+            return False, "hidden folder"
+        return True, "a folder, though named like audio; its files count on their own" if is_audio else ""
+    if entry.is_symlink() and entry.is_dir():
+        return False, f"a link to a folder, not followed; give {readable(Path(entry.path).resolve())} itself"
+    if suffix in FOREIGN_EXTENSIONS:
+        return False, f"libsndfile cannot decode .{suffix}; convert it to wav or flac"
+    if not is_audio:
+        return False, ""
+    if name.startswith("._"):
+        return False, "a resource fork left by macOS, not audio"
+    if name.startswith("."):
+        return False, "hidden file"
+    return False, None if entry.is_file() else _what_it_is(entry)
+
+
+def _what_it_is(entry: os.DirEntry[str]) -> str:
+    try:
+        mode = entry.stat().st_mode
+    except FileNotFoundError:
+        return "a link to a file that does not exist"
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device") + ", never opened"
+
+
+class Folder(NamedTuple):
+    relative: str  # from the root, "." for the root
+    path: Path
+    files: list[str]  # names, sorted
+    folders: list[str]
+
+
+def first_folders(root: Path, at_most: int = 500) -> Iterator[Folder]:
+    """The folders of a tree, upper ones first, so few that recognising a corpus stays cheap."""
+
+    def folders() -> Iterator[Folder]:
+        pending = deque([""])
+        while pending:
+            relative = pending.popleft()
+            try:
+                with os.scandir(root / relative) as entries:
+                    listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            except OSError:
+                continue
+            below = [name for name, is_folder in listed if is_folder and not name.startswith(".")]
+            files = [name for name, is_folder in listed if not is_folder]
+            yield Folder(relative.rstrip("/") or ".", root / relative, files, below)
+            pending.extend(f"{relative}{name}/" for name in below)
+
+    return islice(folders(), at_most)
+
+
+def folder_named_like(root: Path, stem: re.Pattern[str]) -> str | None:
+    """The evidence of a corpus that is known by its file names: the first folder where most are such."""
+    for folder in first_folders(root):
+        audio = [name for name in folder.files if extension(name) in AUDIO_EXTENSIONS and name[0] != "."]
+        named = [name for name in audio if stem.fullmatch(name.rpartition(".")[0])]
+        if len(named) * 2 > len(audio):
+            return f"{len(named)} names such as {readable(named[0])} in {readable(folder.relative)}"
+    return None
+
+
+def files_by_lower_name(folder: Path) -> dict[str, Path]:
+    """The plain files of a folder by their name in lower case: labels are found in any case, as audio is."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted((entry.name for entry in entries if entry.is_file()), reverse=True)
+    except OSError:
+        return {}
+    return {name.lower(): folder / name for name in names}
