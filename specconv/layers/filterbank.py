@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from specconv.errors import Fault, SpecconvWarning
@@ -43,7 +43,7 @@ class Filterbank(Layer):
 
     weights: Tensor
 
-    def __init__(self, weights: NDArray[np.float64], *, trainable: bool = True) -> None:
+    def __init__(self, weights: NDArray[np.float64], *, trainable: bool = False) -> None:
         super().__init__()
         values = torch.tensor(weights, dtype=torch.get_default_dtype())
         if trainable:
@@ -63,17 +63,23 @@ class Filterbank(Layer):
 class FilterbankParameters(LayerParameters):
     """``{layer: filterbank, n_filters: 64, init: mel}``.
 
-    f_min, f_max: Hz, where the first filter begins and the last ends (log: their centres); f_max None: the
-    highest bin. Without meaning for ``random``.
+    f_min, f_max: Hz, where the first filter begins and the last ends (log: their centres). f_min None: 0 Hz,
+    or for log the lowest bin above it; f_max None: the highest bin. seed: of random filters.
     """
 
     layer: Literal["filterbank"] = "filterbank"
     n_filters: int = Field(ge=1)
     init: Init = "mel"
-    f_min: float | None = Field(default=None, ge=0)  # None: 0 Hz, or for log the lowest bin above it
+    f_min: float | None = Field(default=None, ge=0)
     f_max: float | None = Field(default=None, gt=0)
-    trainable: bool = True
+    trainable: bool = False
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _random_has_no_band(self) -> FilterbankParameters:
+        if self.init == "random" and (self.f_min, self.f_max) != (None, None):
+            raise ValueError("f_min and f_max mean nothing to random filters; leave them out")
+        return self
 
     def source_faults(self, source: SpecgramInfo) -> Iterator[Fault]:
         if self.n_filters > source.n_bins:
@@ -106,7 +112,8 @@ class FilterbankParameters(LayerParameters):
         frequencies = source.center_frequencies
         lowest = float(frequencies[frequencies > 0].min(initial=np.inf)) if self.init == "log" else 0.0
         f_min = lowest if self.f_min is None else self.f_min
-        return f_min, float(frequencies.max()) if self.f_max is None else self.f_max
+        highest = min(float(frequencies.max()), source.sample_rate / 2)
+        return f_min, highest if self.f_max is None else self.f_max
 
     def _centers(self, source: SpecgramInfo) -> NDArray[np.float64]:
         """Centres of the filters before any training, Hz."""

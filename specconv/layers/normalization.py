@@ -72,7 +72,7 @@ class Normalization(ClipLayer[Moments]):
         deviation = torch.where(varied, variance, 1.0).sqrt() + self.eps
         # Divided by infinity a value and its gradient are zero.
         deviation = torch.where(varied, deviation, torch.inf)
-        return ((x - statistics.mean.to(x.dtype)) / deviation.to(x.dtype)).to(specgram.dtype)
+        return (x - statistics.mean.to(x.dtype)).div_(deviation.to(x.dtype)).to(specgram.dtype)
 
     def _axes_taken_together(self, n_axes: int) -> tuple[int, ...]:
         """Axes along which the statistics run. Without a channel axis, a clip is its one channel."""
