@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from specconv.errors import Fault, ParameterError
 from specconv.kernels import windows
+from specconv.kernels.band import band_faults
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.windows import WindowSpec
 
@@ -21,7 +22,7 @@ Spacing: TypeAlias = Literal["linear", "log", "log2"]
 
 def uniform_frequencies(sample_rate: float, n_fft: int) -> NDArray[np.float64]:
     """Frequencies of a real FFT's bins, ``(n_fft // 2 + 1,)``, Hz."""
-    frequencies: NDArray[np.float64] = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    frequencies: NDArray[np.float64] = np.arange(n_fft // 2 + 1, dtype=np.float64) * (sample_rate / n_fft)
     return frequencies
 
 
@@ -38,8 +39,8 @@ def spaced_frequencies(
     """Frequencies evenly spaced in Hz ("linear") or in octaves ("log", "log2"), ``(n_bins,)``, Hz.
 
     n_bins: n_fft // 2 + 1 if None. f_min, f_max: Hz, both included, so that 0 .. sample_rate / 2 in linear
-    spacing are the FFT's own bins. nnAudio steps by (f_max - f_min) / n_bins instead and stops one step short of
-    f_max: parity "nnaudio". Its "log" and "log2" write one formula in two ways, and are one here.
+    spacing are the FFT's own bins. nnAudio steps by (f_max - f_min) / n_bins instead and stops one step short
+    of f_max: parity "nnaudio". Its "log" and "log2" write one formula in two ways, and are one here.
     Raises ParameterError unless 0 <= f_min < f_max <= sample_rate / 2, and 0 < f_min in octaves.
     """
     n_bins = n_fft // 2 + 1 if n_bins is None else n_bins
@@ -63,8 +64,8 @@ def fourier_bank(
     """Kernels of a short-time Fourier transform at these frequencies (Hz).
 
     The window of ``win_length`` samples (n_fft if omitted) lies in the middle of the frame of n_fft, which is
-    centred on time 0. Phases count from the frame's first sample, as every STFT's do; for uniform frequencies the
-    coefficients are the FFT's of the windowed frame. Raises ParameterError.
+    centred on time 0. Phases count from the frame's first sample, as every STFT's do; for uniform frequencies
+    the coefficients are the FFT's of the windowed frame. Raises ParameterError.
     """
     win_length = n_fft if win_length is None else win_length
     if not 1 <= win_length <= n_fft:
@@ -88,14 +89,4 @@ def fourier_bank(
 def _faults(sample_rate: float, n_bins: int, f_min: float, f_max: float, spacing: str) -> Iterator[Fault]:
     if n_bins < 1:
         yield Fault("n_bins", f"is {n_bins}; must be at least 1")
-    if f_max > sample_rate / 2:
-        yield Fault(
-            "f_max",
-            f"is {f_max:g} Hz; at most {sample_rate / 2:g} Hz, half the sample rate, exists: lower it",
-        )
-    if spacing != "linear" and f_min <= 0:
-        yield Fault(
-            "f_min", f"is {f_min:g} Hz; must be above 0 Hz where bins are spaced in octaves: raise it"
-        )
-    elif not 0 <= f_min < f_max:
-        yield Fault("f_min", f"is {f_min:g} Hz; must be from 0 to below f_max, {f_max:g} Hz: lower it")
+    yield from band_faults(sample_rate, f_min, f_max, in_octaves=spacing != "linear")

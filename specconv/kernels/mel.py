@@ -1,7 +1,7 @@
 """Mel filters: triangles over the bins of a short-time spectrum, evenly spaced on a scale of perceived pitch.
 
-S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the psychological magnitude pitch",
-1937. "slaney": M. Slaney, "Auditory Toolbox", 1998. "htk": S. Young et al., "The HTK Book", 2002.
+S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the psychological magnitude
+pitch", 1937. "slaney": M. Slaney, "Auditory Toolbox", 1998. "htk": S. Young et al., "The HTK Book", 2002.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specconv.errors import Fault, ParameterError, SpecconvWarning
+from specconv.kernels.band import band_faults
 from specconv.kernels.fourier import uniform_frequencies
 
 MelScale: TypeAlias = Literal["slaney", "htk"]
@@ -95,13 +96,7 @@ def _faults(sample_rate: float, n_fft: int, n_mels: int, f_min: float, f_max: fl
         yield Fault("n_fft", f"is {n_fft}; must be at least 1 sample")
     if n_mels < 1:
         yield Fault("n_mels", f"is {n_mels}; must be at least 1")
-    if f_max > sample_rate / 2:
-        yield Fault(
-            "f_max",
-            f"is {f_max:g} Hz; at most {sample_rate / 2:g} Hz, half the sample rate, exists: lower it",
-        )
-    if not 0 <= f_min < f_max:
-        yield Fault("f_min", f"is {f_min:g} Hz; must be from 0 to below f_max, {f_max:g} Hz: lower it")
+    yield from band_faults(sample_rate, f_min, f_max)
 
 
 def _enumerate(numbers: NDArray[np.int64]) -> str:

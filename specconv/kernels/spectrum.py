@@ -60,8 +60,8 @@ def kernel_spectrum(
 ) -> tuple[int, NDArray[np.complex128]]:
     """Bin k's ``H[j] = sum_m h_k[m] exp(-2jπ j (starts[k] + m) / n_points)`` where it matters.
 
-    Returns the first j and the values from there on: every j where abs(H) exceeds ``tolerance`` of its peak is
-    among them.
+    Returns the first j and the values from there on: every j where abs(H) exceeds ``tolerance`` of its peak
+    is among them.
     """
     spectra = bank_spectra(bank, n_points, tolerance, [k])
     return int(spectra.firsts[0]), spectra.values
@@ -73,7 +73,7 @@ def bank_spectra(
     tolerance: float = 1e-5,
     bins: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> BankSpectra:
-    """`kernel_spectrum` of these bins, or of all. Raises ParameterError unless 0 < tolerance < 1 <= n_points."""
+    """`kernel_spectrum` of these bins, or all. Raises ParameterError unless 0 < tolerance < 1 <= n_points."""
     chosen = np.arange(bank.n_bins) if bins is None else np.asarray(bins, dtype=np.int64)
     firsts, counts = spectral_extents(bank, n_points, tolerance, chosen)
     values = np.empty(int(counts.sum()), dtype=np.complex128)
@@ -185,7 +185,7 @@ def _dirichlet(
     # difference of two large, nearly equal numbers would cost the phase its last digits.
     centre = np.longdouble(bank.center_frequencies[k]) / np.longdouble(bank.sample_rate)
     offset = float((centre - np.longdouble(first) / n_points) * n)
-    c: NDArray[np.float64] = offset - step * np.arange(len(out))
+    c: NDArray[np.float64] = offset - step * np.arange(len(out), dtype=np.float64)
     t = np.tan((np.pi / n) * c)
     sine, _ = _sine_and_cosine(np.tan((np.pi / 2) * c))
     with np.errstate(divide="ignore", invalid="ignore"):  # at a pole; the main lobe overwrites it
@@ -228,7 +228,7 @@ def _sine_and_cosine(
 
 
 def _measured_extent(bank: KernelBank, k: int, tolerance: float) -> float:
-    """How far off its centre bin k's spectrum exceeds ``tolerance`` of its peak, cycles a sample, at most 1/2."""
+    """How far off its centre bin k exceeds ``tolerance`` of its peak, in cycles a sample, at most 1/2."""
     length = int(bank.lengths[k])
     size = next_fast_len(4 * length, real=True)
     level = np.abs(rfft(bank.envelope(k), size))
