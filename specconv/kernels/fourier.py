@@ -22,7 +22,7 @@ Spacing: TypeAlias = Literal["linear", "log", "log2"]
 
 def uniform_frequencies(sample_rate: float, n_fft: int) -> NDArray[np.float64]:
     """Frequencies of a real FFT's bins, ``(n_fft // 2 + 1,)``, Hz."""
-    frequencies: NDArray[np.float64] = np.arange(n_fft // 2 + 1, dtype=np.float64) * (sample_rate / n_fft)
+    frequencies: NDArray[np.float64] = np.arange(n_fft // 2 + 1, dtype=np.float64) * sample_rate / n_fft
     return frequencies
 
 

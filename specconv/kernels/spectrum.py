@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len, rfft
+from scipy.fft import fft, next_fast_len, rfft
 from scipy.signal import zoom_fft
 
 from specconv.errors import Fault, ParameterError
@@ -28,6 +28,7 @@ from specconv.kernels.bank import KernelBank
 from specconv.kernels.windows import cosine_terms
 
 CHUNK = 1 << 13  # points at a time: the scratch arrays stay in the cache
+WIDEST_ZOOM = 6  # a zoom FFT takes as long as a plain one of so many times the points
 SHORTEST_SERIES = 8  # samples a term; a shorter window's poles wrap around the circle
 
 
@@ -194,14 +195,14 @@ def _dirichlet(
     near = slice(max(0, int((offset - lobe) / step)), max(0, int((offset + lobe) / step) + 2))
     level[near] = _main_lobe(c[near], terms, n)
 
-    first_sample = _first_sample(terms)
-    out.real = level
-    out.imag = -first_sample * sine if first_sample else 0.0
-    if skew := 2 * int(bank.starts[k]) + n:
-        sine, cosine = _sine_and_cosine(np.tan((np.pi / 2 * skew / n) * c))
-        turn = np.empty_like(out)
-        turn.real, turn.imag = cosine, sine
-        out *= turn
+    skew = 2 * int(bank.starts[k]) + n
+    turn_sine, turn_cosine = _sine_and_cosine(np.tan((np.pi / 2 * skew / n) * c))
+    np.multiply(level, turn_cosine, out=out.real)
+    np.multiply(level, turn_sine, out=out.imag)
+    if first_sample := _first_sample(terms):
+        sine *= first_sample
+        out.real += sine * turn_sine
+        out.imag -= sine * turn_cosine
     out *= bank.gains[k]
 
 
@@ -223,8 +224,8 @@ def _sine_and_cosine(
     half_tangent: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of an angle, by the tangent of its half: numpy's tangent is several times faster than its sine."""
-    inverse = 1 / (1 + half_tangent * half_tangent)
-    return 2 * half_tangent * inverse, 2 * inverse - 1
+    share = 2 / (1 + half_tangent * half_tangent)
+    return half_tangent * share, share - 1
 
 
 def _measured_extent(bank: KernelBank, k: int, tolerance: float) -> float:
@@ -249,9 +250,18 @@ def _summed(bank: KernelBank, k: int, n_points: int, first: int, out: NDArray[np
 
 
 def _zoomed(bank: KernelBank, k: int, n_points: int, first: int, out: NDArray[np.complex128]) -> None:
-    """As `_dirichlet`, for any envelope."""
+    """As `_dirichlet`, for any envelope; by one whole FFT where that is quicker than a wide zoom."""
     centre = bank.center_frequencies[k] / bank.sample_rate
+    envelope, start = bank.envelope(k), int(bank.starts[k])
+    if len(out) > n_points / WIDEST_ZOOM and len(envelope) <= n_points:
+        cycles = centre * (start + np.arange(len(envelope)))
+        circle = np.zeros(n_points, dtype=np.complex128)
+        circle[: len(envelope)] = envelope * np.exp(2j * np.pi * cycles)
+        whole = fft(np.roll(circle, start), overwrite_x=True)
+        np.take(whole, np.arange(first, first + len(out)), mode="wrap", out=out)
+        out *= bank.gains[k]
+        return
     below = first / n_points - centre
-    out[:] = zoom_fft(bank.envelope(k), [below, below + len(out) / n_points], len(out), fs=1.0)
-    cycles = (centre - (first + np.arange(len(out))) / n_points) * int(bank.starts[k])
+    out[:] = zoom_fft(envelope, [below, below + len(out) / n_points], len(out), fs=1.0)
+    cycles = (centre - (first + np.arange(len(out))) / n_points) * start
     out *= bank.gains[k] * np.exp(2j * np.pi * cycles)
