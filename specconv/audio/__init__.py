@@ -1,0 +1,26 @@
+"""Audio files become waveforms: decoding, one channel, one sample rate, one length.
+
+clip: the values.  source: opening and reading one file.  truncation, mpeg: is the file whole.
+downmix, resample, fit: the steps.  decode, load: the ways in.  batches: which clips go together.
+"""
+
+from specconv.audio.batches import similar_lengths
+from specconv.audio.clip import AudioFormat, AudioInfo, Clip, LoadedClip
+from specconv.audio.decode import decode, probe
+from specconv.audio.load import AudioStream, load, stream
+from specconv.audio.resample import Resampler, resampler
+
+__all__ = [
+    "AudioFormat",
+    "AudioInfo",
+    "AudioStream",
+    "Clip",
+    "LoadedClip",
+    "Resampler",
+    "decode",
+    "load",
+    "probe",
+    "resampler",
+    "similar_lengths",
+    "stream",
+]

@@ -1,0 +1,216 @@
+"""One audio file, opened with care and read forward once.
+
+Only regular files are opened: a fifo would block, a device could do anything. The file is opened here and
+handed to libsndfile as a descriptor, so that no name is special: "-" would be standard input, ".vox" and
+".gsm" would make libsndfile read any bytes as sound, and a name may hold bytes that are no text.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import soundfile
+from numpy.typing import NDArray
+
+from specconv.audio.truncation import CutShortError, least_samples
+from specconv.errors import AudioError
+
+StrPath = str | os.PathLike[str]
+
+# The integer type that holds a subtype's samples exactly, left-aligned: the float32 that libsndfile would
+# read is this over its full scale, and reading integers is several times faster.
+_INT16 = frozenset(
+    {"PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW", "ALAC_16", "IMA_ADPCM", "MS_ADPCM", "GSM610"}
+    | {"G721_32", "G723_24", "G723_40", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "DPCM_8", "DPCM_16"}
+)
+_INT32 = frozenset({"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32"})
+_BLOCK_SAMPLES = 1 << 20  # of all channels: a header that lies costs no more memory than this
+_LARGEST = 2.0**40  # a float sample beyond this is no sound, and its power would overflow float32
+_DAMAGED = "the file was cut short or is damaged: copy it again"
+_LENGTH_UNKNOWN = 1 << 62  # libsndfile says 2^63 - 1
+_OPEN_FLAGS = os.O_RDONLY
+for _flag in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):  # as far as the system has them
+    _OPEN_FLAGS |= getattr(os, _flag, 0)
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a fifo"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that soundfile takes for one that cannot seek.
+
+    Else soundfile seeks after every read: FLAC and Ogg decode the edges of blocks twice, and of an MP3 read
+    in blocks they come out wrong, because its decoder forgets the frames before.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Source:
+    """An opened file, to be used in a ``with`` statement.
+
+    n_samples: of each channel, as the header says; -1 if it does not say.
+    sample_rate: Hz.
+    channels: their number.
+    Raises AudioError wherever the file cannot become exactly the samples that it promises.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = os.fsdecode(path)
+        self._fd = -1
+        self._file: _ForwardFile | None = None
+        self._fd = self._open_regular_file()
+        try:
+            least = self._check_whole()
+            self._file = file = self._open_sound_file()
+            self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
+            self.n_samples = -1 if file.frames >= _LENGTH_UNKNOWN else int(file.frames)
+            if self.sample_rate < 1:
+                raise self.error(
+                    "open", f"its sample rate is {self.sample_rate} Hz, 1 is the least; correct the header"
+                )
+            # libsndfile scales the integers of MIDI sample dumps otherwise than their floats
+            self._sample_type = "float32" if file.format == "SDS" else _sample_type(file.subtype)
+            self._promised = self.n_samples
+            if file.subtype.startswith("MPEG"):  # n_samples may be a guess
+                self._check_mpeg_length(least)
+                self._promised = least
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:  # of a stream that was left before its end
+        self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def error(self, stage: str, reason: str) -> AudioError:
+        return AudioError(self.path, stage, reason)
+
+    def blocks(self, n_samples: int | None = None) -> Iterator[NDArray[Any]]:
+        """The first ``n_samples`` samples, or all of them, as (time, channel) int16, int32 or float32 blocks.
+
+        Fewer come only where the file ends, and ends where it promises to. There is at least one sample.
+        """
+        wanted = _LENGTH_UNKNOWN if n_samples is None else n_samples
+        if self.n_samples >= 0:
+            wanted = min(wanted, self.n_samples)
+        longest = max(_BLOCK_SAMPLES // self.channels, 1)
+        done = 0
+        while done < wanted:
+            block = self._read(min(wanted - done, longest), done)
+            if not len(block):
+                break
+            if self._sample_type == "float32":
+                self._check_range(block, done)
+            done += len(block)
+            yield block
+        promised = min(self._promised, wanted)
+        if done < promised:
+            found = f"the header promises {self._promised} samples, {done} could be decoded"
+            raise self.error("decode", f"{found}; {_DAMAGED}")
+        if not done:
+            raise self.error("decode", "it holds no samples, 1 is the least; leave it out or record it again")
+
+    def _read(self, n_samples: int, done: int) -> NDArray[Any]:
+        assert self._file is not None, "the source is closed"
+        try:
+            block: NDArray[Any] = self._file.read(n_samples, dtype=self._sample_type, always_2d=True)
+        except soundfile.SoundFileError as error:
+            where = f"the {n_samples} samples from sample {done} on"
+            reason = f"libsndfile gives up within {where} ({_said(error)}); {_DAMAGED}"
+            raise self.error("decode", reason) from None
+        return block
+
+    def _check_range(self, block: NDArray[Any], done: int) -> None:
+        if block.min() >= -_LARGEST and block.max() <= _LARGEST:  # false for NaN
+            return
+        at, channel = divmod(int((~(abs(block) <= _LARGEST)).argmax()), self.channels)
+        found = f"sample {done + at} of channel {channel} is {block[at, channel]}"
+        bound = f"samples are numbers of a size up to {_LARGEST:.1e}"
+        raise self.error("decode", f"{found}; {bound}: repair the file or leave it out")
+
+    def _check_whole(self) -> int:
+        size = os.fstat(self._fd).st_size
+        if size == 0:
+            raise self.error("open", "it is empty (0 bytes); copy it again or leave it out")
+        try:
+            return least_samples(self._fd, size)
+        except CutShortError as cut:
+            raise self.error("decode", str(cut)) from None
+
+    def _check_mpeg_length(self, least: int) -> None:
+        if 0 <= self.n_samples < least:
+            found = (
+                f"its first frame lets {self.n_samples} samples be expected, its frames hold {least} or more"
+            )
+            cure = "rewrite it with a true header (ffmpeg -i old.mp3 -c copy new.mp3)"
+            raise self.error("decode", f"{found}; {cure}")
+
+    def _open_regular_file(self) -> int:
+        try:
+            self._refuse_irregular(os.stat(self.path).st_mode)  # noqa: PTH116 (a Path costs more than the call)
+            fd = os.open(self.path, _OPEN_FLAGS)
+        except FileNotFoundError:
+            raise self.error("open", "there is no such file; was it moved since it was listed?") from None
+        except PermissionError:
+            raise self.error("open", "it may not be read; permit it (chmod u+r)") from None
+        except OSError as error:
+            raise self.error("open", f"the system does not open it: {error.strerror or error}") from None
+        except ValueError as error:  # a NUL, or a character that no file name holds
+            raise self.error("open", f"no file can have this name ({error}); rename it") from None
+        try:
+            self._refuse_irregular(os.fstat(fd).st_mode)  # what was checked may have been replaced
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _refuse_irregular(self, mode: int) -> None:
+        if not stat.S_ISREG(mode):
+            kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something special")
+            raise self.error("open", f"it is {kind}, and only regular files are read; leave it out")
+
+    def _open_sound_file(self) -> _ForwardFile:
+        try:
+            return _ForwardFile(self._fd, closefd=False)
+        except soundfile.SoundFileError as error:
+            begin = os.pread(self._fd, 12, 0)
+            found = f"libsndfile finds no audio in it ({_said(error)}), it begins with {begin!r}"
+            cure = "copy it again, convert it to WAV or FLAC, or leave it out"
+            raise self.error("open", f"{found}; {cure}") from None
+
+
+def _sample_type(subtype: str) -> str:
+    if subtype in _INT16:
+        return "int16"
+    return "int32" if subtype in _INT32 else "float32"
+
+
+def _said(error: Exception) -> str:
+    """The words of libsndfile without its file name and punctuation."""
+    said = getattr(error, "error_string", "") or str(error)
+    return said.removeprefix("Error : ").rstrip(" .")
