@@ -1,0 +1,160 @@
+"""Taking objects out of an HDF5 file that anybody may have made.
+
+Every object is taken by a hard link, checked for its kind, storage and size, and only then read. So a crafted
+file makes nothing outside itself be read (no external or soft link, virtual dataset, external storage), no
+filter be loaded that a shard does not use, and no memory be asked for that its bytes could not fill. Every
+fault is a ShardError that names the file and the key in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+
+from specconv.errors import ShardError
+from specconv.shards import layout
+from specconv.shards.regular import regular_file
+
+T = TypeVar("T")
+
+_SHUFFLE = 2
+# How many times larger than its bytes a dataset can honestly be, by filter: the most that each format can
+# express.
+_LARGEST_RATIO: dict[int | None, int] = {None: 1, 1: 1100, 32000: 100, 32015: 50_000}
+_WHAT_HDF5_RAISES = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    IndexError,
+)
+
+
+@dataclass(frozen=True)
+class Access:
+    """An open file. size: bytes."""
+
+    path: Path
+    file: h5py.File
+    size: int
+
+    def names(self, group: h5py.Group, key: str) -> tuple[str, ...]:
+        """What a group holds."""
+        with self.reading(key):
+            return tuple(group)
+
+    def group(self, parent: h5py.Group, name: str, key: str) -> h5py.Group:
+        return self._child(parent, name, key, h5py.Group)
+
+    def dataset(
+        self, parent: h5py.Group, name: str, key: str, *, ndim: int | None = None, compressed: bool = False
+    ) -> h5py.Dataset:
+        """A dataset whose bytes are all in this file, and are enough for its shape."""
+        dataset = self._child(parent, name, key, h5py.Dataset)
+        with self.reading(key):
+            creation = dataset.id.get_create_plist()
+            # Before its shape is asked for: that alone would open the sources of a virtual dataset.
+            if creation.get_layout() == h5py.h5d.VIRTUAL or creation.get_external_count():
+                raise self.error(key, "its values are in other files; a shard holds its own")
+            filters = [creation.get_filter(i)[0] for i in range(creation.get_nfilters())]
+            ratio = _LARGEST_RATIO[self._compression(key, filters, compressed)]
+            stored = min(dataset.id.get_storage_size(), self.size)
+            if math.prod(dataset.shape) * dataset.id.get_type().get_size() > stored * ratio:
+                raise self.error(key, f"shape {dataset.shape}, but only {stored} bytes of it are stored")
+            if ndim not in (None, len(dataset.shape)):
+                raise self.error(key, f"{len(dataset.shape)} dimensions, not {ndim}")
+        return dataset
+
+    def attribute(self, owner: h5py.Group, key: str, name: str, kind: type[T]) -> T:
+        where = f"{key.rstrip('/')}/@{name}"
+        with self.reading(where):
+            if name not in owner.attrs:
+                raise self.error(where, "missing")
+            if owner.attrs.get_id(name).get_storage_size() > self.size:
+                raise self.error(where, "larger than the file")
+            value = owner.attrs[name]
+            if isinstance(value, np.generic):
+                value = value.item()
+            if not isinstance(value, kind):
+                raise self.error(where, f"{type(value).__name__}, not {kind.__name__}")
+            return value
+
+    def error(self, key: str, message: str) -> ShardError:
+        return ShardError(f"{self.path}: {key}: {message}")
+
+    def reading(self, key: str) -> AbstractContextManager[None]:
+        """Turns what HDF5 raises inside into a ShardError."""
+        return reading(f"{self.path}: {key}")
+
+    def _child(self, parent: h5py.Group, name: str, key: str, kind: type[T]) -> T:
+        with self.reading(key):
+            # By id: ``in`` and ``get(getlink=True)`` of h5py would follow the link to see whether it leads
+            # anywhere.
+            if not parent.id.links.exists(name.encode()):
+                raise self.error(key, "missing")
+            if parent.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+                raise self.error(key, "a link to another place; a shard holds its own")
+            child = parent[name]
+            if not isinstance(child, kind):
+                raise self.error(key, f"a {type(child).__name__}, not a {kind.__name__}")
+            return child
+
+    def _compression(self, key: str, filters: list[int], allowed: bool) -> int | None:
+        """The one filter beside the shuffle, registered."""
+        compressions = [number for number in filters if number != _SHUFFLE]
+        if len(compressions) > 1 or any(number not in _LARGEST_RATIO for number in compressions):
+            raise self.error(key, f"filters {filters}, which a shard does not use")
+        if filters and not allowed:
+            raise self.error(key, "compressed, which only specgrams are")
+        compression = compressions[0] if compressions else None
+        if compression == layout.FILTERS["zstd"]:
+            try:
+                import hdf5plugin  # noqa: F401 (registers the filter)
+            except ImportError as error:
+                raise self.error(key, "compressed by zstd; pip install hdf5plugin to read it") from error
+        return compression
+
+
+def open_file(path: Path) -> Access:
+    """Open an ordinary HDF5 file of the folder itself. Raises ShardError."""
+    size = regular_file(path)
+    try:
+        # No file lock: shards never change under their name, and network file systems may refuse to lock.
+        return Access(path, h5py.File(path, "r", locking=False), size)
+    except (OSError, RuntimeError, ValueError) as error:
+        if "lock" in str(error):
+            cure = "its file system refuses file locks: unset HDF5_USE_FILE_LOCKING, which asks for them"
+        else:
+            cure = f"it is not HDF5, or damaged ({_first_line(error)}): restore it, or convert again"
+        raise ShardError(f"{path}: cannot be opened: {cure}") from error
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turn what HDF5 raises inside into a ShardError that names ``where``."""
+    try:
+        yield
+    except _WHAT_HDF5_RAISES as error:
+        raise ShardError(f"{where}: cannot be read, the file is damaged ({_first_line(error)})") from error
+
+
+def column_type(dataset: h5py.Dataset) -> type[Any] | None:
+    """Which of str, int and float a column holds, None for anything else."""
+    text = h5py.check_string_dtype(dataset.dtype)
+    if text is not None:
+        return str if text.length is None else None
+    return {np.dtype(np.int64): int, np.dtype(np.float64): float}.get(dataset.dtype)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip("'\"").partition("\n")[0][:200]

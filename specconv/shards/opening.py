@@ -1,0 +1,253 @@
+"""Opening a shard: the one door that reader, verify and summary go through.
+
+What ``access`` takes out of the file is checked against ``layout`` before anybody sees it. What neither can
+do is make libhdf5 safe from bytes that attack libhdf5: verify a folder from strangers (SHA-256 are compared
+before a file is opened), and get its index from somebody you trust.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from specconv.errors import ShardError
+from specconv.shards import layout
+from specconv.shards.access import Access, column_type, open_file, reading
+from specconv.shards.layout import FailedClip, SpecgramSpec
+
+_BLOCK_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class Specgrams:
+    """The specgrams of one transform in an open shard.
+
+    values: as stored. offsets: (n_clips + 1,), None where lengths agree. size: bytes stored. where: for
+    messages.
+    """
+
+    spec: SpecgramSpec
+    values: h5py.Dataset
+    offsets: NDArray[np.int64] | None
+    size: int
+    where: str
+
+    @property
+    def n_frames(self) -> int:
+        """Of all clips together."""
+        clips = 1 if self.offsets is not None else int(self.values.shape[0])
+        return clips * int(self.values.shape[-1])
+
+    def read(self, row: int) -> NDArray[Any]:
+        """The specgram of one clip, (n_bins, n_frames), as stored."""
+        with reading(self.where):
+            specgram: NDArray[Any]
+            if self.offsets is None:
+                specgram = self.values[row]
+            else:
+                specgram = self.values[:, self.offsets[row] : self.offsets[row + 1]]
+            return specgram
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """All values, in blocks of whole chunks of some MiB."""
+        chunk, shape = self.spec.chunk, self.values.shape
+        many = max(1, _BLOCK_BYTES // (math.prod(chunk) * self.values.dtype.itemsize))
+        if self.offsets is not None:
+            steps: tuple[int, ...] = (chunk[0], chunk[1] * many)
+        elif chunk[2] == shape[2]:
+            steps = (many, *chunk[1:])
+        else:
+            steps = (1, chunk[1], chunk[2] * many)
+        starts = (range(0, size, step) for size, step in zip(shape, steps, strict=True))
+        for start in itertools.product(*starts):
+            with reading(self.where):
+                yield self.values[
+                    tuple(slice(first, first + step) for first, step in zip(start, steps, strict=True))
+                ]
+
+
+class Shard:
+    """An open shard whose head has been checked; the rest is checked as it is asked for.
+
+    n_clips: rows. size: bytes. config: YAML. failures: the clips that are not here. names: of its transforms.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.path, self.size = access.path, access.size
+        root = access.file
+        self._check_head(root)
+        self.config = access.attribute(root, "/", "config", str)
+        self.fingerprint = access.attribute(root, "/", "fingerprint", str)
+        self.failures = self._failures(access.attribute(root, "/", "failures", str))
+        self._clips = access.group(root, "clips", "/clips")
+        self._labels = access.group(root, "labels", "/labels")
+        self._specgrams = access.group(root, "specgrams", "/specgrams")
+        self.n_clips = int(access.dataset(self._clips, "id", "/clips/id", ndim=1).shape[0])
+        self.names = access.names(self._specgrams, "/specgrams")
+        labels = access.names(self._labels, "/labels")
+        self.has_notes = "notes" in labels
+        self.label_types = {name: self._label_type(name) for name in labels if name != "notes"}
+
+    def clips(self, column: str) -> list[Any]:
+        """A column of ``/clips``: id, path, source_sample_rate or n_samples of every clip."""
+        return self._column(self._clips, column, f"/clips/{column}", layout.CLIP_COLUMNS[column])
+
+    def labels(self, field: str) -> list[Any]:
+        """One label (str, int or float) of every clip."""
+        if field not in self.label_types:
+            known = ", ".join(self.label_types) or "none"
+            raise ShardError(f"{self.path}: no label named {field!r}; there are {known}")
+        return self._column(self._labels, field, f"/labels/{field}", self.label_types[field])
+
+    def notes(self) -> NDArray[Any]:
+        """All notes, structured as ``layout.STORED_NOTE``; those of a clip stand together."""
+        key = "/labels/notes"
+        dataset = self._access.dataset(self._labels, "notes", key, ndim=1)
+        with self._access.reading(key):
+            if dataset.dtype != layout.STORED_NOTE:
+                raise self._access.error(key, f"fields {dataset.dtype}, not {layout.STORED_NOTE}")
+            notes: NDArray[Any] = dataset[()]
+        clips = notes["clip"]
+        if len(clips) and not (clips[0] >= 0 and clips[-1] < self.n_clips and (np.diff(clips) >= 0).all()):
+            raise self._access.error(key, f"clip is not one of {self.n_clips} rows, in order")
+        return notes
+
+    def specgrams(self, name: str) -> Specgrams:
+        """One transform, its shapes and storage checked."""
+        if name not in self.names:
+            raise ShardError(
+                f"{self.path}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}"
+            )
+        key = f"/specgrams/{name}"
+        group = self._access.group(self._specgrams, name, key)
+        values = self._access.dataset(group, "values", f"{key}/values", compressed=True)
+        with self._access.reading(f"{key}/values"):
+            dtype, shape, chunks, size = (
+                values.dtype,
+                values.shape,
+                values.chunks,
+                values.id.get_storage_size(),
+            )
+        offsets = self._offsets(group, key) if "offsets" in self._access.names(group, key) else None
+        key = f"{key}/values"
+        if dtype not in layout.DTYPES:
+            raise self._access.error(key, f"type {dtype}, not one of {', '.join(layout.DTYPES)}")
+        rows = len(offsets) - 1 if offsets is not None else shape[0]
+        if len(shape) != (3 if offsets is None else 2) or rows != self.n_clips:
+            raise self._access.error(key, f"shape {shape}, not that of {self.n_clips} clips")
+        if offsets is not None and offsets[-1] != shape[1]:
+            raise self._access.error(key, f"{shape[1]} frames, but offsets end at {offsets[-1]}")
+        spec = self._spec(group, name, dtype, shape)
+        if chunks != spec.chunk:
+            raise self._access.error(key, f"chunks of {chunks}, not {spec.chunk}")
+        return Specgrams(spec, values, offsets, size, f"{self.path}: {key}")
+
+    def close(self) -> None:
+        self._access.file.close()
+
+    def __enter__(self) -> Shard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_head(self, root: h5py.File) -> None:
+        found = self._access.attribute(root, "/", "format", str)
+        if found != layout.FORMAT:
+            raise self._access.error(
+                "/@format", f"{found!r}, not {layout.FORMAT!r}; it is no shard of specconv"
+            )
+        version = self._access.attribute(root, "/", "format_version", int)
+        if version > layout.FORMAT_VERSION:
+            message = (
+                f"{version}, but {layout.FORMAT_VERSION} is known; it was made by a newer specconv: upgrade"
+            )
+            raise self._access.error("/@format_version", message)
+        if version < 1:
+            raise self._access.error("/@format_version", f"{version}, which never was")
+        if not self._access.attribute(root, "/", "complete", bool):
+            raise self._access.error("/@complete", "false: its writing was not finished; convert again")
+
+    def _failures(self, text: str) -> tuple[FailedClip, ...]:
+        try:
+            return tuple(
+                FailedClip(str(f["path"]), str(f["stage"]), str(f["reason"])) for f in json.loads(text)
+            )
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise self._access.error("/@failures", "not a JSON list of path, stage and reason") from error
+
+    def _label_type(self, name: str) -> type[Any]:
+        key = f"/labels/{name}"
+        dataset = self._access.dataset(self._labels, name, key, ndim=1)
+        with self._access.reading(key):
+            found = column_type(dataset)
+        if found is None:
+            raise self._access.error(key, f"type {dataset.dtype}, not string, int64 or float64")
+        return found
+
+    def _spec(
+        self, group: h5py.Group, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
+    ) -> SpecgramSpec:
+        key, n_bins, attribute = f"/specgrams/{name}", shape[-2], self._access.attribute
+        axes = attribute(group, key, "axes", np.ndarray)
+        frequencies = attribute(group, key, "center_frequencies", np.ndarray)
+        if axes.shape != (2,) or not all(isinstance(axis, str) for axis in axes):
+            raise self._access.error(f"{key}/@axes", "not two names")
+        if frequencies.shape != (n_bins,) or frequencies.dtype != np.float64:
+            raise self._access.error(f"{key}/@center_frequencies", f"not {n_bins} values of float64")
+        return SpecgramSpec(
+            name=name,
+            n_bins=n_bins,
+            dtype=dtype.name,
+            axes=(axes[0], axes[1]),
+            sample_rate=attribute(group, key, "sample_rate", float),
+            hop_length=attribute(group, key, "hop_length", int),
+            units=attribute(group, key, "units", str),
+            parameters=attribute(group, key, "parameters", str),
+            center_frequencies=frequencies,
+            n_frames=shape[2] if len(shape) == 3 else None,
+        )
+
+    def _offsets(self, group: h5py.Group, key: str) -> NDArray[np.int64]:
+        key = f"{key}/offsets"
+        dataset = self._access.dataset(group, "offsets", key, ndim=1)
+        with self._access.reading(key):
+            if dataset.dtype != np.int64:
+                raise self._access.error(key, f"type {dataset.dtype}, not int64")
+            offsets: NDArray[np.int64] = dataset[()]
+        if len(offsets) < 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
+            raise self._access.error(key, "not the first frames of clips: from 0, never falling")
+        return offsets
+
+    def _column(self, group: h5py.Group, name: str, key: str, kind: type[Any]) -> list[Any]:
+        dataset = self._access.dataset(group, name, key, ndim=1)
+        with self._access.reading(key):
+            if dataset.shape != (self.n_clips,):
+                raise self._access.error(key, f"{dataset.shape[0]} rows, not {self.n_clips}")
+            if column_type(dataset) is not kind:
+                raise self._access.error(key, f"type {dataset.dtype}, not {kind.__name__}")
+            column: list[Any] = dataset[()].tolist()
+            return [text.decode("utf-8", "surrogateescape") for text in column] if kind is str else column
+
+
+def open_shard(path: Path) -> Shard:
+    """Open a shard. Raises ShardError for anything that is not a whole shard of a known version."""
+    access = open_file(path)
+    try:
+        return Shard(access)
+    except BaseException:
+        access.file.close()
+        raise

@@ -1,0 +1,115 @@
+"""What a folder of shards holds, for somebody who asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from specconv.errors import ShardError
+from specconv.shards import layout
+from specconv.shards.index import read_index
+from specconv.shards.layout import SpecgramSpec, shard_paths
+from specconv.shards.opening import open_shard
+
+
+@dataclass(frozen=True)
+class SpecgramSummary:
+    """One transform. n_frames: of all clips together. size: bytes stored."""
+
+    spec: SpecgramSpec
+    n_frames: int
+    size: int
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """One label. counts: clips by value, most frequent first. smallest, largest: None of strings."""
+
+    type: str
+    counts: Mapping[str | int | float, int]
+    smallest: int | float | None
+    largest: int | float | None
+
+
+@dataclass(frozen=True)
+class FolderSummary:
+    """A folder of shards.
+
+    finished: there is an index; without it dataset, created and versions are unknown (None, empty).
+    hours: of audio, as it was before any resampling or cutting. size: bytes of all shards. failed: clips.
+    notes: how many in all, None if the dataset has none.
+    """
+
+    folder: Path
+    finished: bool
+    dataset: str | None
+    created: str | None
+    versions: Mapping[str, str]
+    config: str
+    shards: int
+    clips: int
+    failed: int
+    hours: float
+    size: int
+    specgrams: Mapping[str, SpecgramSummary]
+    labels: Mapping[str, LabelSummary]
+    notes: int | None
+
+
+def summary(folder: Path) -> FolderSummary:
+    """Describe a folder of shards. Raises ShardError, also for shards that disagree in what they hold."""
+    index = read_index(folder)
+    names = [entry.name for entry in index.shards] if index else [path.name for path in shard_paths(folder)]
+    if not names:
+        raise ShardError(f"{folder} holds no shards; give the --out folder of a conversion")
+    specs: dict[str, SpecgramSpec] = {}
+    frames: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    labels: dict[str, Counter[str | int | float]] = {}
+    types: dict[str, str] = {}
+    clips = failed = size = notes = 0
+    has_notes, hours, config = False, 0.0, ""
+    for name in names:
+        with open_shard(folder / name) as shard:
+            if specs and set(specs) != set(shard.names):
+                raise ShardError(f"{shard.path} holds other transforms than {names[0]}; run specconv verify")
+            clips, failed, size = clips + shard.n_clips, failed + len(shard.failures), size + shard.size
+            config = shard.config
+            lengths = zip(shard.clips("n_samples"), shard.clips("source_sample_rate"), strict=True)
+            hours += sum(n / rate for n, rate in lengths if rate > 0) / 3600
+            for transform in shard.names:
+                specgrams = shard.specgrams(transform)
+                specs.setdefault(transform, specgrams.spec)
+                frames[transform] += specgrams.n_frames
+                sizes[transform] += specgrams.size
+            for field, kind in shard.label_types.items():
+                column = shard.labels(field)
+                labels.setdefault(field, Counter()).update(column)
+                types.setdefault(field, layout.TYPE_NAMES[kind])
+            if shard.has_notes:
+                has_notes, notes = True, notes + len(shard.notes())
+    return FolderSummary(
+        folder=folder,
+        finished=index is not None,
+        dataset=index.dataset if index else None,
+        created=index.created if index else None,
+        versions=index.versions if index else {},
+        config=config,
+        shards=len(names),
+        clips=clips,
+        failed=failed,
+        hours=hours,
+        size=size,
+        specgrams={name: SpecgramSummary(spec, frames[name], sizes[name]) for name, spec in specs.items()},
+        labels={name: _label(types[name], counts) for name, counts in labels.items()},
+        notes=notes if has_notes else None,
+    )
+
+
+def _label(kind: str, counts: Counter[str | int | float]) -> LabelSummary:
+    numbers = [value for value in counts if not isinstance(value, str)]
+    return LabelSummary(
+        kind, dict(counts.most_common()), min(numbers, default=None), max(numbers, default=None)
+    )

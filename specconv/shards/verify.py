@@ -1,0 +1,146 @@
+"""Is a folder of shards what its index says?
+
+A single flipped byte is found by the SHA-256 of the index, before libhdf5 sees the file: libhdf5 may crash on
+damaged bytes. So a shard whose SHA-256 differs is reported and not opened. Without an index there is nothing
+to compare with, and shards are opened as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from specconv.errors import Fault, ShardError
+from specconv.shards.index import INDEX_NAME, Index, IndexedSpecgram, ShardEntry, digest, read_index
+from specconv.shards.layout import CLIP_COLUMNS, shard_paths
+from specconv.shards.opening import Shard, open_shard
+from specconv.shards.regular import regular_file
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was found in a folder. clips, size (bytes): of shards that opened. faults: keyed by file."""
+
+    folder: Path
+    shards: int
+    clips: int
+    size: int
+    faults: tuple[Fault, ...]
+
+
+def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> VerifyReport:
+    """Check every byte and every structure of a folder; ``progress`` is told each shard's name before.
+
+    Raises ShardError only if there is no folder.
+    """
+    faults: list[Fault] = []
+    index: Index | None = None
+    if not folder.is_dir():
+        raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
+    try:
+        index = read_index(folder)
+        if index is None:
+            faults.append(
+                Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again")
+            )
+    except ShardError as error:
+        faults.append(_fault(folder / INDEX_NAME, error))
+    entries = {entry.name: entry for entry in index.shards} if index else {}
+    found = {path.name for path in shard_paths(folder)}
+    clips = size = 0
+    for name in sorted(found | set(entries)):
+        if progress is not None:
+            progress(name)
+        path, entry = folder / name, entries.get(name)
+        try:
+            _check_file(path, entry, indexed=index is not None)
+            with open_shard(path) as shard:
+                clips, size = clips + shard.n_clips, size + shard.size
+                faults += [_fault(path, error) for error in _check_inside(shard)]
+                if index and entry:
+                    faults += [Fault(name, sentence) for sentence in _compare(shard, entry, index)]
+        except ShardError as error:
+            faults.append(_fault(path, error))
+    return VerifyReport(folder, len(found), clips, size, tuple(faults))
+
+
+def _check_file(path: Path, entry: ShardEntry | None, *, indexed: bool) -> None:
+    if not path.exists():
+        raise ShardError(f"{path}: missing; restore it, or convert again")
+    size = regular_file(path)
+    if entry is None:
+        if indexed:
+            raise ShardError(f"{path}: not in the index; remove it, or convert again")
+        return
+    if size != entry.size:
+        raise ShardError(
+            f"{path}: {size} bytes, not the {entry.size} of the index; restore it, or convert again"
+        )
+    try:
+        with path.open("rb", buffering=0) as file:
+            found = digest(file)
+    except OSError as error:
+        raise ShardError(f"{path}: cannot be read: {error.strerror}") from error
+    if found != entry.sha256:
+        raise ShardError(
+            f"{path}: its bytes have changed: its SHA-256 is {found}, the index says {entry.sha256}; "
+            "restore it, or convert again"
+        )
+
+
+def _check_inside(shard: Shard) -> Iterator[ShardError]:
+    """What is wrong in a shard, the first fault of each object."""
+    checks: list[Callable[[], object]] = [partial(shard.clips, column) for column in CLIP_COLUMNS]
+    checks += [partial(shard.labels, name) for name in shard.label_types]
+    checks += [shard.notes] if shard.has_notes else []
+    checks += [partial(_check_specgrams, shard, name) for name in shard.names]
+    for check in checks:
+        if (error := _fails(check)) is not None:
+            yield error
+
+
+def _fails(check: Callable[[], object]) -> ShardError | None:
+    try:
+        check()
+    except ShardError as error:
+        return error
+    return None
+
+
+def _check_specgrams(shard: Shard, name: str) -> None:
+    for block in shard.specgrams(name).blocks():
+        if not np.isfinite(block).all():
+            raise ShardError(
+                f"{shard.path}: /specgrams/{name}/values: not finite (NaN or infinity); convert again"
+            )
+
+
+def _compare(shard: Shard, entry: ShardEntry, index: Index) -> Iterator[str]:
+    """Where a shard and its index disagree."""
+    if (shard.n_clips, len(shard.failures)) != (entry.clips, entry.failed):
+        found = f"{shard.n_clips} clips, {len(shard.failures)} failed"
+        yield f"{found}; the index says {entry.clips} clips, {entry.failed} failed; convert again"
+    if shard.config != index.config:
+        yield "made by another config than the index says; convert again"
+    if (set(shard.names), set(shard.label_types), shard.has_notes) != (
+        set(index.specgrams),
+        set(index.labels),
+        index.notes,
+    ):
+        yield "its transforms or labels are not those of the index; convert again"
+        return
+    for name in shard.names:
+        try:
+            same = IndexedSpecgram.of(shard.specgrams(name).spec) == index.specgrams[name]
+        except ShardError:
+            continue  # said already
+        if not same:
+            yield f"/specgrams/{name} is not as the index describes it; convert again"
+
+
+def _fault(path: Path, error: ShardError) -> Fault:
+    return Fault(path.name, str(error).removeprefix(str(path)).lstrip(": "))

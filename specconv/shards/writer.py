@@ -1,0 +1,261 @@
+"""Writing one shard: under a temporary name, flushed, hashed, renamed.
+
+    with ShardWriter(path, specs, label_fields={"root": str}, has_notes=False, ...) as writer:
+        failed = writer.append(rows, {"mel": values})    # (n, n_bins, n_frames)
+        entry = writer.close()
+
+Leaving the block without ``close``, or by an exception, leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from specconv.errors import OutputError
+from specconv.shards import layout
+from specconv.shards.durable import output_error, replace, temporary_path
+from specconv.shards.frames import FixedValues, Frames, RaggedValues, Values
+from specconv.shards.index import ShardEntry
+from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec
+from specconv.shards.rows import Rows
+from specconv.shards.sink import Sink
+
+
+class ShardWriter:
+    """One shard in the making.
+
+    path: its final name. specs: what it holds of every clip. label_fields: types (str, int, float) of the
+    labels of every clip. fingerprint: any string that stands for what the shard is made from; a later run
+    compares it.
+    compression: none, gzip, lzf or zstd.
+    Raises OutputError where the file cannot be written, ValueError for rows or specgrams that do not fit the
+    specs.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        specs: Sequence[SpecgramSpec],
+        *,
+        label_fields: Mapping[str, type],
+        has_notes: bool,
+        config_yaml: str,
+        fingerprint: str,
+        compression: str = "none",
+    ) -> None:
+        _check_names([spec.name for spec in specs])
+        _check_names(list(label_fields))
+        filters = _filters(compression)
+        self.path, self._specs = path, tuple(specs)
+        self._config, self._fingerprint = config_yaml, fingerprint
+        self._rows = Rows(label_fields, has_notes)
+        self._values: dict[str, Values] = {}
+        self._temporary = temporary_path(path)
+        self._sink = Sink(self._temporary, path)
+        self._file: h5py.File | None = None
+        try:
+            # Every chunk is written whole and once: a chunk cache would only copy it.
+            self._file = h5py.File(self._sink, "w", libver=layout.LIBVER, rdcc_nbytes=0)
+            for spec in self._specs:
+                self._values[spec.name] = _create(self._file, spec, filters)
+            self._sink.check()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def append(
+        self, rows: Sequence[ClipRow], specgrams: Mapping[str, Frames | Sequence[Frames]]
+    ) -> tuple[FailedClip, ...]:
+        """Append clips: for each transform an array (n, n_bins, n_frames) or n arrays (n_bins, n_frames).
+
+        A clip whose values are not finite, or too large for float16 (beyond 65504), is left out and recorded
+        as failed at stage "write"; returns those.
+        """
+        stored: dict[str, Frames | Sequence[Frames]] = {}
+        reasons: dict[int, str] = {}
+        for row in rows:
+            self._rows.check(row)
+        for spec in self._specs:
+            clips = specgrams[spec.name]
+            _check_shapes(spec, clips, len(rows))
+            stored[spec.name] = _cast(clips, spec.dtype)
+            for i in _not_finite(stored[spec.name]):
+                reasons.setdefault(i, _reason(spec, clips[i]))
+        kept = [i for i in range(len(rows)) if i not in reasons]
+        for name, clips in stored.items():
+            self._values[name].append(clips if not reasons else [clips[i] for i in kept])
+        self._rows.append([rows[i] for i in kept])
+        self._sink.check()
+        return tuple(self.fail(rows[i].path, "write", reason) for i, reason in sorted(reasons.items()))
+
+    def append_long(
+        self, row: Callable[[], ClipRow], blocks: Iterable[Mapping[str, Frames]]
+    ) -> tuple[FailedClip, ...]:
+        """Append one clip from blocks of its frames, for each transform (n_bins, any); they are not kept.
+
+        row: called when the blocks are used up, for that is when the length of a stream is known.
+        If ``blocks`` raises, the clip is left out and the exception goes on. Returns as ``append``.
+        """
+        for values in self._values.values():
+            values.begin()
+        try:
+            reason = self._extend(blocks)
+            complete = row()
+            self._rows.check(complete)
+        except BaseException:
+            self._forget()
+            raise
+        if reason is not None:
+            self._forget()
+            return (self.fail(complete.path, "write", reason),)
+        for values in self._values.values():
+            values.end()
+        self._rows.append([complete])
+        self._sink.check()
+        return ()
+
+    def fail(self, path: str, stage: str, reason: str) -> FailedClip:
+        """Record a clip of this shard that could not be made."""
+        failed = FailedClip(path, stage, reason)
+        self._rows.failures.append(failed)
+        return failed
+
+    def close(self) -> ShardEntry:
+        """Finish the shard: it has its final name, on disk. Returns its line of the index."""
+        if self._file is None:
+            raise ValueError(f"{self.path} is already closed")
+        try:
+            for values in self._values.values():
+                values.finish()
+            self._rows.write(self._file)
+            self._file.attrs["format"] = layout.FORMAT
+            self._file.attrs["format_version"] = layout.FORMAT_VERSION
+            self._file.attrs["config"] = self._config
+            self._file.attrs["fingerprint"] = self._fingerprint
+            self._file.attrs["complete"] = True
+            self._file.close()
+            size, sha256 = self._sink.finish()
+            replace(self._temporary, self.path)
+            for left in self.path.parent.glob(f".{self.path.name}.*.part"):  # by a run killed on another host
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(self.path, error) from error
+        finally:
+            self._abandon()
+        return ShardEntry(self.path.name, len(self._rows), len(self._rows.failures), size, sha256)
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._abandon()
+
+    def _extend(self, blocks: Iterable[Mapping[str, Frames]]) -> str | None:
+        """Take in the blocks of one clip; returns why they cannot be stored, or None."""
+        for block in blocks:
+            for spec in self._specs:
+                frames = block[spec.name]
+                if frames.ndim != 2 or frames.shape[0] != spec.n_bins:
+                    raise ValueError(
+                        f"{spec.name}: a block of shape {frames.shape}, not ({spec.n_bins}, any)"
+                    )
+                stored = _cast(frames, spec.dtype)
+                if not np.isfinite(stored).all():
+                    return _reason(spec, frames)
+                self._values[spec.name].extend(stored)
+            self._sink.check()
+        for values in self._values.values():
+            values.check()
+        return None
+
+    def _forget(self) -> None:
+        for values in self._values.values():
+            values.forget()
+
+    def _abandon(self) -> None:
+        """Let go of the file, and of what has no final name."""
+        self._sink.discard()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._sink.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if fault := layout.name_fault(name):
+            raise ValueError(fault)
+    if len(set(names)) != len(names):
+        raise ValueError(f"two of a name among {', '.join(names)}")
+
+
+def _filters(compression: str) -> dict[str, Any]:
+    """What h5py is told of a compression."""
+    if compression == "none":
+        return {}
+    if compression not in layout.FILTERS:
+        raise ValueError(f"compression {compression!r} is none of {', '.join(layout.FILTERS)}")
+    if compression != "zstd":
+        return {"compression": compression, "shuffle": True}
+    try:
+        import hdf5plugin
+    except ImportError as error:
+        raise OutputError(
+            "shards.compression: zstd needs hdf5plugin: pip install hdf5plugin, or use gzip"
+        ) from error
+    return {"compression": hdf5plugin.Zstd(), "shuffle": True}
+
+
+def _create(file: h5py.File, spec: SpecgramSpec, filters: dict[str, Any]) -> Values:
+    if spec.dtype not in layout.DTYPES:
+        raise ValueError(f"{spec.name}: dtype {spec.dtype!r} is none of {', '.join(layout.DTYPES)}")
+    group = file.create_group(f"specgrams/{spec.name}")
+    group.attrs["axes"] = list(spec.axes)
+    group.attrs["sample_rate"] = float(spec.sample_rate)
+    group.attrs["hop_length"] = int(spec.hop_length)
+    group.attrs["units"] = spec.units
+    group.attrs["parameters"] = spec.parameters
+    group.attrs["center_frequencies"] = np.asarray(spec.center_frequencies, np.float64)
+    return (RaggedValues if spec.n_frames is None else FixedValues)(group, spec, filters)
+
+
+def _check_shapes(spec: SpecgramSpec, clips: Frames | Sequence[Frames], n_clips: int) -> None:
+    if len(clips) != n_clips:
+        raise ValueError(f"{spec.name}: {len(clips)} specgrams for {n_clips} clips")
+    for shape in {clip.shape for clip in clips}:
+        if len(shape) != 2 or shape[0] != spec.n_bins or spec.n_frames not in (None, shape[1]):
+            n_frames = "any" if spec.n_frames is None else spec.n_frames
+            raise ValueError(f"{spec.name}: a specgram of shape {shape}, not ({spec.n_bins}, {n_frames})")
+
+
+def _cast(clips: Any, dtype: str) -> Any:
+    if isinstance(clips, np.ndarray):
+        with np.errstate(over="ignore"):  # what overflows becomes infinite, which is looked for next
+            return clips.astype(dtype, copy=False)
+    return [_cast(clip, dtype) for clip in clips]
+
+
+def _not_finite(clips: Frames | Sequence[Frames]) -> list[int]:
+    if isinstance(clips, np.ndarray) and np.isfinite(clips).all():
+        return []
+    return [i for i, clip in enumerate(clips) if not np.isfinite(clip).all()]
+
+
+def _reason(spec: SpecgramSpec, values: Frames) -> str:
+    if not np.isfinite(values).all():
+        return f"{spec.name} has values that are not finite (NaN or infinity)"
+    return (
+        f"{spec.name} reaches {np.abs(values).max():.6g}, but {spec.dtype} holds no more than "
+        f"{np.finfo(spec.dtype).max:.6g}; use shards.dtype: float32, or scale: decibel or log"
+    )
