@@ -44,8 +44,8 @@ def cfp_weights(
     """Each triangle reaches from the centre before to the centre after its own.
 
     A triangle between two bins of the spectrum takes the nearest. parity "nnaudio": as Su's own code and
-    nnAudio's, without the last triangle, the first left empty, no weight on a bin that lies exactly on a centre,
-    and a frequency axis longer by a factor of n_fft / (n_fft - 2). Raises ParameterError.
+    nnAudio's, without the last triangle, the first left empty, no weight on a bin exactly on a centre, and a
+    frequency axis longer by a factor of n_fft / (n_fft - 2). Raises ParameterError.
     """
     if faults := list(_faults(sample_rate, n_fft, f_min, f_max, bins_per_octave)):
         raise ParameterError(faults)
@@ -112,6 +112,6 @@ def _faults(
     elif 0 < f_min < sample_rate / (n_fft // 2):
         yield Fault(
             "f_min",
-            f"is {f_min:g} Hz, a period of {sample_rate / f_min:.0f} samples; a cepstrum of n_fft {n_fft} holds "
-            f"periods to {n_fft // 2}: raise f_min or n_fft",
+            f"is {f_min:g} Hz, a period of {sample_rate / f_min:.0f} samples; a cepstrum of n_fft {n_fft} "
+            f"holds periods to {n_fft // 2}: raise f_min or n_fft",
         )

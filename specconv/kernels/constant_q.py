@@ -13,6 +13,7 @@ even), as librosa's does, while the gain keeps the fraction.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -141,7 +142,8 @@ def _faults(
             "sample rate",
         )
     elif n_bins >= 1 and bins_per_octave >= 1:
-        fitting = int(np.sum(constant_q_frequencies(f_min, n_bins, bins_per_octave) < nyquist))
+        candidates = min(n_bins, math.ceil(bins_per_octave * math.log2(nyquist / f_min)) + 1)
+        fitting = int(np.sum(constant_q_frequencies(f_min, candidates, bins_per_octave) < nyquist))
         if fitting < n_bins:
             yield Fault(
                 "n_bins",

@@ -1,13 +1,15 @@
 """The constant-Q banks that librosa and nnAudio amount to, as kernels at the full sample rate.
 
 librosa halves the sample rate after every octave while its hop is even, and gives a kernel the nearest odd
-number of samples at that lower rate: 2, 4, 8 … times as many of ours. Its result follows these lengths to
-about 1e-4 of the peak (what it loses by dropping negative frequencies and by its downsampling filters), but
-is 2 % off the exact ones. At the ends of a clip, where it cuts the downsampled signal, and for windows that
-do not start at zero, it stays 1 to 3 % off.
+number of samples at that lower rate: 2, 4, 8 … times as many of ours. It follows these lengths to about 1e-4
+of the peak, which is what it loses by dropping negative frequencies (VQT's low, wide bins lose 1e-2), and is
+1 to 2 % off the exact ones. Half a kernel from a clip's ends, where it cuts the downsampled signal, it stays
+2 % off; and for windows that do not start at zero, whose first samples its lower rates miss, 1 % (hamming) to
+10 % (boxcar).
 
-nnAudio's CQT1992v2 defines the bandwidth by the next bin alone and rounds lengths up. Its CQT2010v2 and VQT
-are the same at halved rates; their filters lose 10 % of the peak and more, which no bank can follow.
+nnAudio's CQT1992v2 takes the bandwidth from the next bin alone and rounds lengths up. Its CQT2010v2 and VQT
+mean the same at halved rates, but delay and alias: for noise they are off by a third of the peak below their
+top octave, and after an early downsampling by D too loud by a factor of sqrt(D), which no bank can follow.
 """
 
 from __future__ import annotations

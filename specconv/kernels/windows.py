@@ -56,14 +56,14 @@ def cosine_terms(spec: WindowSpec) -> tuple[float, ...] | None:
     return _COSINE_TERMS.get(_OTHER_NAMES.get(spec, spec))
 
 
-def window(spec: WindowSpec, length: int) -> NDArray[np.float64]:
-    """The periodic window, ``(length,)`` float64; scipy's ``get_window(spec, length, fftbins=True)``.
+def window(spec: WindowSpec, length: int, *, periodic: bool = True) -> NDArray[np.float64]:
+    """The window, ``(length,)``, as `scipy.signal.get_window` has it; symmetric if not periodic.
 
     Raises ParameterError if scipy knows no such window, or it needs a parameter that is not given.
     """
     name = _OTHER_NAMES.get(spec, spec) if isinstance(spec, str) else spec
     try:
-        return np.asarray(get_window(name, length, fftbins=True), dtype=np.float64)  # type: ignore[arg-type]
+        return np.asarray(get_window(name, length, fftbins=periodic), dtype=np.float64)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise ParameterError([Fault("window", f"is {spec!r}, which is no window: {error}")]) from error
 
