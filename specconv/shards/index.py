@@ -74,7 +74,6 @@ class Index:
     versions: dict[str, str]
     dataset: str
     audio: str
-    audio: str
     clips: int
     failed: int
     specgrams: dict[str, IndexedSpecgram]
@@ -131,18 +130,14 @@ def read_index(folder: Path) -> Index | None:
         found = json.loads(path.read_bytes())
         number = found.get("format_version") if isinstance(found, dict) else None
         if isinstance(number, int) and number > FORMAT_VERSION:
-            raise ShardError(
-                f"{path} was made by a newer specconv (format {number}, known {FORMAT_VERSION}); upgrade"
-            )
+            raise ShardError(f"{path} was made by a newer specconv (format {number}, known {FORMAT_VERSION}); upgrade")
         index = _INDEX.validate_python(found)
     except OSError as error:
         raise ShardError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise ShardError(
-            f"{path} is damaged: {where or 'its content'}: {fault['msg']}; convert again"
-        ) from error
+        raise ShardError(f"{path} is damaged: {where or 'its content'}: {fault['msg']}; convert again") from error
     except (ValueError, RecursionError) as error:
         raise ShardError(f"{path} is damaged: not JSON ({error}); convert again") from error
     if index.format != FORMAT:

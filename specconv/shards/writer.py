@@ -95,9 +95,7 @@ class ShardWriter:
         self._sink.check()
         return tuple(self.fail(rows[i].path, "write", reason) for i, reason in sorted(reasons.items()))
 
-    def append_long(
-        self, row: Callable[[], ClipRow], blocks: Iterable[Mapping[str, Frames]]
-    ) -> tuple[FailedClip, ...]:
+    def append_long(self, row: Callable[[], ClipRow], blocks: Iterable[Mapping[str, Frames]]) -> tuple[FailedClip, ...]:
         """Append one clip from blocks of its frames, for each transform (n_bins, any); they are not kept.
 
         row: called when the blocks are used up, for that is when the length of a stream is known.
@@ -165,9 +163,7 @@ class ShardWriter:
             for spec in self._specs:
                 frames = block[spec.name]
                 if frames.ndim != 2 or frames.shape[0] != spec.n_bins:
-                    raise ValueError(
-                        f"{spec.name}: a block of shape {frames.shape}, not ({spec.n_bins}, any)"
-                    )
+                    raise ValueError(f"{spec.name}: a block of shape {frames.shape}, not ({spec.n_bins}, any)")
                 stored = _cast(frames, spec.dtype)
                 if not np.isfinite(stored).all():
                     return _reason(spec, frames)
@@ -211,9 +207,7 @@ def _filters(compression: str) -> dict[str, Any]:
     try:
         import hdf5plugin
     except ImportError as error:
-        raise OutputError(
-            "shards.compression: zstd needs hdf5plugin: pip install hdf5plugin, or use gzip"
-        ) from error
+        raise OutputError("shards.compression: zstd needs hdf5plugin: pip install hdf5plugin, or use gzip") from error
     return {"compression": hdf5plugin.Zstd(), "shuffle": True}
 
 

@@ -1,0 +1,63 @@
+"""Spectrograms by name: each type's parameters, and a module built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from specconv.errors import ParameterError
+from specconv.parameters import validation_faults
+from specconv.transforms.base import Engine, Transform, TransformParameters
+from specconv.transforms.mel import MelParameters
+from specconv.transforms.stft import StftParameters
+from specconv.transforms.transform_set import TransformSet
+
+TYPES: Mapping[str, type[TransformParameters]] = {
+    "stft": StftParameters,
+    "mel": MelParameters,
+}
+
+
+def transform_parameters(given: Mapping[str, Any]) -> TransformParameters:
+    """The validated parameters of one transform, as a config's entry gives them (without lists to sweep).
+
+    Raises ParameterError with every fault that can be seen without knowing the sample rate.
+    """
+    kind = given.get("type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise ParameterError(f"type: {kind!r} is no transform; choose from {', '.join(TYPES)}")
+    try:
+        return TYPES[kind].model_validate(given)
+    except ValidationError as error:
+        raise ParameterError(validation_faults(error)) from error
+
+
+def build_transform(
+    given: Mapping[str, Any] | TransformParameters,
+    sample_rate: float,
+    *,
+    engine: Engine | None = None,
+    trainable: bool = False,
+) -> Transform:
+    """A spectrogram as an ``nn.Module``: waveforms ``(batch, time)`` to ``(batch, n_bins, n_frames)``.
+
+    given: an entry of a config's ``transforms``, as ``{"type": "mel", "n_fft": 1024, "n_mels": 64}``.
+    sample_rate: Hz. engine: overrides the entry's. trainable: kernels and weights become parameters (conv1d).
+    Raises ParameterError with every fault found.
+    """
+    parameters = given if isinstance(given, TransformParameters) else transform_parameters(given)
+    if engine is not None:
+        parameters = parameters.model_copy(update={"engine": engine})
+    return parameters.build(sample_rate, trainable=trainable)
+
+
+__all__ = [
+    "TYPES",
+    "Transform",
+    "TransformParameters",
+    "TransformSet",
+    "build_transform",
+    "transform_parameters",
+]

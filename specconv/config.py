@@ -1,0 +1,241 @@
+"""From a YAML file to a validated, frozen job.
+
+    audio:      {sample_rate: 16000, channels: mono, duration: 4.0}
+    transforms: [{type: mel, n_fft: [1024, 2048], n_mels: 64}]     a list sweeps: one transform per combination
+    shards:     {clips: 512, dtype: float32, compression: none}
+
+Every fault of a file is reported at once, each with its key path, the value found, the bound and the cure. Only plain
+data is loaded; aliases may not unfold into more than a config can sensibly hold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from specconv.errors import ConfigError, Fault, ParameterError
+from specconv.parameters import Parameters, validation_faults
+from specconv.transforms import TYPES, TransformParameters, transform_parameters
+
+LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
+MOST_NODES = 100_000  # of the document with its aliases unfolded
+MOST_TRANSFORMS = 1000  # of a sweep; each is a dataset in every shard
+NOT_SWEPT = {"then"}  # keys whose value is a list by nature
+
+
+class AudioConfig(Parameters):
+    """What every clip becomes before it is transformed.
+
+    sample_rate: Hz; None: clips keep theirs, and must agree. channels: mono (mean of channels) or first.
+    duration: s, cut or zero-padded on the right; None: each clip keeps its length.
+    """
+
+    sample_rate: int | None = Field(None, ge=1, le=10_000_000)
+    channels: Literal["mono", "first"] = "mono"
+    duration: float | None = Field(None, gt=0, le=7 * 86_400)
+
+
+class ShardsConfig(Parameters):
+    """clips: at most so many clips a shard. dtype: of the values. compression: of the datasets."""
+
+    clips: int = Field(512, ge=1, le=1_000_000)
+    dtype: Literal["float32", "float16"] = "float32"
+    compression: Literal["none", "gzip", "lzf", "zstd"] = "none"
+
+
+class _Document(Parameters):
+    audio: AudioConfig = AudioConfig()
+    transforms: list[Any] = Field(min_length=1)
+    shards: ShardsConfig = ShardsConfig()
+
+
+class Job(Parameters):
+    """A config, validated. transforms: the sweep unfolded, each with its own name.
+
+    keys: where in the file each transform stands, ``transforms[2]``.
+    """
+
+    audio: AudioConfig
+    transforms: tuple[TransformParameters, ...]
+    shards: ShardsConfig
+    keys: tuple[str, ...]
+
+    def check(self, sample_rate: float) -> None:
+        """Raise ConfigError with every fault that these transforms have for audio of ``sample_rate`` Hz."""
+        found = [
+            fault.under(key)
+            for key, transform in zip(self.keys, self.transforms, strict=True)
+            for fault in transform.faults(sample_rate)
+        ]
+        if found:
+            raise ConfigError(list(dict.fromkeys(found)))
+
+    def to_yaml(self) -> str:
+        """The job with every default written out; loading it again gives the same job."""
+        document = {
+            "audio": self.audio.model_dump(mode="json"),
+            "transforms": [transform.model_dump(mode="json") for transform in self.transforms],
+            "shards": self.shards.model_dump(mode="json"),
+        }
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def load_config(source: str | Path | Mapping[str, Any]) -> Job:
+    """Read a config file (or a mapping that looks like one).
+
+    Raises ConfigError with every fault found, or if the file cannot be read.
+    """
+    if isinstance(source, Mapping):
+        return _validated(source)
+    try:
+        with Path(source).open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from error
+    if len(text) > LARGEST_FILE:
+        raise ConfigError(f"{source}: is larger than {LARGEST_FILE} bytes; a config is a page of text")
+    try:
+        return parse_config(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def parse_config(text: str) -> Job:
+    """A job from the text of a config."""
+    try:
+        document = yaml.load(text, Loader=_Loader)  # a SafeLoader: plain data only
+    except yaml.YAMLError as error:
+        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ConfigError("is nested too deeply; a config has four levels") from error
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"holds {_kind(document)}; needed is a mapping with the keys audio, transforms, shards")
+    nodes = _unfolded_size(document, {}, set())
+    if nodes > MOST_NODES:
+        raise ConfigError(f"unfolds its aliases into more than {MOST_NODES} values; write out what is meant")
+    return _validated(document)
+
+
+def _validated(document: Mapping[str, Any]) -> Job:
+    faults: list[Fault] = []
+    audio, shards, entries = AudioConfig(), ShardsConfig(), document.get("transforms")
+    try:
+        sections = _Document.model_validate(dict(document))
+        audio, shards = sections.audio, sections.shards
+    except ValidationError as error:
+        faults += validation_faults(error)
+        sample_rate = (
+            audio_given.get("sample_rate") if isinstance(audio_given := document.get("audio"), Mapping) else None
+        )
+        if isinstance(sample_rate, int) and sample_rate > 0:  # enough to find the transforms' faults as well
+            audio = AudioConfig(sample_rate=sample_rate)
+    transforms: list[TransformParameters] = []
+    keys: list[str] = []
+    for i, entry in enumerate(entries if isinstance(entries, list) else []):
+        key = f"transforms[{i}]"
+        try:
+            for given in _unfold(entry):
+                transforms.append(transform_parameters(given))
+                keys.append(key)
+                if audio.sample_rate is not None:
+                    faults += [fault.under(key) for fault in transforms[-1].faults(audio.sample_rate)]
+        except ParameterError as error:
+            faults += [fault.under(key) for fault in error.faults]
+    for name, count in Counter(transform.name or "" for transform in transforms).items():
+        if count > 1:
+            first, second = [k for k, t in zip(keys, transforms, strict=True) if t.name == name][:2]
+            faults.append(Fault(second, f"is named {name!r} like {first}; give one of them another name"))
+    if len(transforms) > MOST_TRANSFORMS:
+        faults.append(
+            Fault("transforms", f"ask for {len(transforms)} transforms; at most {MOST_TRANSFORMS} are possible")
+        )
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return Job(audio=audio, transforms=tuple(transforms), shards=shards, keys=tuple(keys))
+
+
+def _unfold(entry: Any) -> Iterator[dict[str, Any]]:
+    """One mapping per combination of an entry's lists, named after its type and the swept values."""
+    if not isinstance(entry, Mapping):
+        raise ParameterError(f"is {_kind(entry)}; needed is a mapping like {{type: mel, n_mels: 64}}")
+    if not_text := [key for key in entry if not isinstance(key, str)]:
+        raise ParameterError(f"has the key {not_text[0]!r}; keys are words")
+    swept = {key: value for key, value in entry.items() if isinstance(value, list) and key not in NOT_SWEPT}
+    for key, listed in swept.items():
+        if not listed:
+            raise ParameterError([Fault(key, "is an empty list; name at least one value or remove the key")])
+        if any(isinstance(value, (list, dict)) for value in listed) and key != "window":
+            raise ParameterError([Fault(key, "holds a list or a mapping; a sweep's values are numbers or words")])
+    combinations = math.prod(len(values) for values in swept.values())
+    if combinations > MOST_TRANSFORMS:
+        lengths = " x ".join(f"{len(values)} {key}" for key, values in swept.items())
+        raise ParameterError(
+            f"sweeps {combinations} combinations ({lengths}); at most {MOST_TRANSFORMS} are possible, "
+            "so sweep fewer values"
+        )
+    kind = entry.get("type")
+    stem = entry.get("name") or (kind if kind in TYPES else "")
+    for values in itertools.product(*swept.values()):
+        given = {
+            **entry,
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in zip(swept, values, strict=True)},
+        }
+        if isinstance(stem, str):
+            given["name"] = "-".join([stem, *(_in_a_name(value) for value in values)]) or None
+        yield given
+
+
+def _in_a_name(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return re.sub(r"[^A-Za-z0-9_.+=]+", "_", text)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return f"a {type(value).__name__}, {str(value)[:40]!r}"
+
+
+def _unfolded_size(node: Any, known: dict[int, int], above: set[int]) -> int:
+    """How many values a document has with its aliases written out, computed once per shared part."""
+    if not isinstance(node, (Mapping, list)):
+        return 1
+    if id(node) in above:
+        raise ConfigError("holds an alias to something that contains it")
+    if id(node) not in known:
+        children = list(node.values()) if isinstance(node, Mapping) else node
+        above.add(id(node))
+        known[id(node)] = 1 + sum(_unfolded_size(child, known, above) for child in children)
+        above.remove(id(node))
+    return known[id(node)]
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data; 1e-10 is a number as in YAML 1.2, and a key may stand once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)

@@ -1,0 +1,52 @@
+"""What an engine hands on: the complex coefficients of a block of frames, squared and rooted at most once.
+
+A clip's block is ``(n_clips, n_bins, n_frames)`` everywhere above the engines.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Coefficients(Protocol):
+    """A block of complex coefficients, each form ``(n_clips, n_bins, n_frames)``."""
+
+    @property
+    def complex(self) -> Tensor: ...
+
+    @property
+    def power(self) -> Tensor: ...
+
+    @property
+    def magnitude(self) -> Tensor: ...
+
+
+class DenseCoefficients:
+    """Coefficients given as one complex tensor.
+
+    values: ``(n_clips, n_bins, n_frames)`` complex, in any order in memory; ``power`` and ``magnitude`` are laid
+    out with frames innermost and bins outermost, as a sparse projection over the bins wants them.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self.complex = values
+
+    @cached_property
+    def power(self) -> Tensor:
+        # Squares and one addition; abs() of a complex tensor guards against overflow with a slow hypot.
+        parts = torch.view_as_real(self.complex)
+        squares = parts * parts
+        if squares.requires_grad:
+            return squares[..., 0] + squares[..., 1]
+        clips, bins, frames = self.complex.shape
+        power = squares.new_empty(bins, clips, frames).transpose(0, 1)
+        return torch.add(squares[..., 0], squares[..., 1], out=power)
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        # The root's slope at silence is infinite; abs() takes the subgradient 0 there.
+        return self.complex.abs() if self.complex.requires_grad else self.power.sqrt()

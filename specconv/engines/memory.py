@@ -1,0 +1,27 @@
+"""Large tensors on a CPU, on pages that are cheap to touch first.
+
+A new output of hundreds of megabytes costs more in page faults than in arithmetic: filling 41 MB took 43 ms in
+a tensor of torch and 2.3 ms in an array of numpy, which asks Linux for 2 MB pages (``madvise(MADV_HUGEPAGE)``)
+where torch takes 4 kB ones (torch 2.11, numpy 2.4, two cores of an AMD EPYC).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_NUMPY_TYPES = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    torch.complex64: np.complex64,
+    torch.complex128: np.complex128,
+}
+
+
+def empty(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """An uninitialised tensor on the device of ``like`` (and of its type, if none is given)."""
+    dtype = dtype or like.dtype
+    if like.device.type != "cpu" or torch.compiler.is_compiling():
+        return torch.empty(shape, dtype=dtype, device=like.device)
+    return torch.from_numpy(np.empty(shape, dtype=_NUMPY_TYPES[dtype]))

@@ -1,0 +1,269 @@
+"""What every transform is: a front that may be shared, and a finish of its own.
+
+``waveforms (batch, time) -> front -> coefficients -> finish -> specgram (batch, n_bins, n_frames) -> clip layers``
+
+A transform's module holds its parameters (a `TransformParameters`) and builds a `Transform` from these parts; there
+is no class per transform, because a transform is a composition.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, SerializeAsAny, ValidatorFunctionWrapHandler, field_validator, model_validator
+from torch import Tensor, nn
+
+from specconv.engines.front import Front, Reach
+from specconv.engines.memory import empty
+from specconv.engines.padding import Padded
+from specconv.errors import ParameterError
+from specconv.layers import LAYERS
+from specconv.layers.base import Layer, LayerParameters, SpecgramInfo
+from specconv.layers.decibel import DecibelParameters
+from specconv.parameters import Parameters
+from specconv.transforms.scaling import Logarithm
+
+Engine = Literal["auto", "conv1d", "fft"]
+Parity = Literal["librosa", "torchaudio", "nnaudio", "kapre"]
+Scale = Literal["magnitude", "power", "decibel", "log", "complex", "phase"]
+UNITS: Mapping[Scale, str] = {
+    "magnitude": "magnitude",
+    "power": "power",
+    "decibel": "dB",
+    "log": "ln",
+    "complex": "complex",
+    "phase": "rad",
+}
+
+
+_NOTHING_KNOWN = SpecgramInfo(0, 0.0, 0, np.zeros(0))  # decibels are the same for all
+
+
+class TransformParameters(Parameters):
+    """Parameters that every transform has; each transform's module adds its own.
+
+    scale: what is stored of a coefficient; each transform says which it allows.
+    ref, amin, top_db: of ``decibel``: ``10 log10(max(power, amin) / ref)`` (20 and 1e-5 for magnitudes), not lower
+        than the clip's maximum less top_db when that is given; ``log`` is ``ln(max(value, amin))``. What is not
+        given is the parity library's.
+    parity: take that library's defaults for everything not given.
+    """
+
+    PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """library -> its defaults, by our names; no entry: that library has no such transform."""
+
+    type: str
+    name: str | None = Field(None, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+=-]*$")
+    scale: Scale = "magnitude"
+    parity: Parity | None = None
+    engine: Engine = "auto"
+    amin: float | None = Field(None, gt=0)
+    ref: Annotated[float, Field(gt=0)] | Literal["max"] = 1.0
+    top_db: float | None = Field(None, gt=0)
+    then: tuple[SerializeAsAny[LayerParameters], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_parity(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or given.get("parity") is None:
+            return given
+        library = given["parity"]
+        if library not in cls.PARITY:
+            raise ValueError(
+                f"parity: {library} has no {given.get('type')} to agree with; "
+                f"choose from {', '.join(cls.PARITY) or 'none'} or leave parity out"
+            )
+        return {**cls.PARITY[library], **given}
+
+    @field_validator("then", mode="wrap")
+    @classmethod
+    def _layers_by_name(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return handler(value)
+        return tuple(cls._layer(item) for item in value)
+
+    @staticmethod
+    def _layer(item: Any) -> LayerParameters:
+        if isinstance(item, LayerParameters):
+            return item
+        name = item.get("layer") if isinstance(item, Mapping) else None
+        if name not in LAYERS:
+            raise ValueError(f"layer {name!r} is not known; write {{layer: NAME, …}} with one of {', '.join(LAYERS)}")
+        return LAYERS[name].model_validate(item)
+
+    def build(self, sample_rate: float, *, trainable: bool) -> Transform:
+        """The transform as a module. Raises ParameterError with every fault."""
+        if faults := list(self.faults(sample_rate)):
+            raise ParameterError(faults)
+        return self.make(sample_rate, trainable=trainable)
+
+    @abstractmethod
+    def make(self, sample_rate: float, *, trainable: bool) -> Transform:
+        """The module, for values without faults."""
+
+    def level(self, of: Literal["magnitude", "power"]) -> list[nn.Module]:
+        """What ``scale`` does to magnitudes or powers beyond naming them."""
+        if self.scale == "log":
+            return [Logarithm(self.amin or (1e-10 if of == "power" else 1e-5))]
+        if self.scale == "decibel":
+            given = {"amin": self.amin, "top_db": self.top_db}
+            chosen = {name: value for name, value in given.items() if name in self.model_fields_set and value}
+            decibel = DecibelParameters.model_validate(
+                {"of": of, "parity": self.parity, "reference": self.ref, **chosen}
+            )
+            return [decibel.make(_NOTHING_KNOWN)]
+        return []
+
+
+class Transform(nn.Module):
+    """Waveforms ``(batch, time)`` or ``(time,)`` to specgrams ``(batch, n_bins, n_frames)`` or ``(n_bins, n_frames)``.
+
+    Full scale of a waveform is -1 … 1. float32 and float64 are computed as given; float16 and bfloat16 in float32.
+    """
+
+    def __init__(
+        self,
+        parameters: TransformParameters,
+        sample_rate: float,
+        hop_length: int,
+        center_frequencies: NDArray[np.float64],
+        *,
+        front: Front,
+        reach: Reach,
+        finish: Sequence[nn.Module],
+        units: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.parameters_given = parameters
+        self.name = parameters.name or parameters.type
+        self.front, self.reach = front, reach
+        # What needs the whole clip (the decibels' top_db, and all that follows it) waits until it is there.
+        needs_clip = [isinstance(module, Layer) and module.scope != "frame" for module in finish]
+        first = needs_clip.index(True) if True in needs_clip else len(finish)
+        self.finish = nn.Sequential(*finish[:first])
+        info = SpecgramInfo(
+            len(center_frequencies),
+            sample_rate,
+            hop_length,
+            center_frequencies,
+            units or UNITS[parameters.scale],
+        )
+        clip_layers = list(finish[first:])
+        for layer in parameters.then:
+            clip_layers.append(layer.build(info))
+            info = layer.output(info)
+        self.clip_layers = nn.Sequential(*clip_layers)
+        self.info = info
+
+    @property
+    def n_bins(self) -> int:
+        return self.info.n_bins
+
+    @property
+    def units(self) -> str:
+        return self.info.units
+
+    @property
+    def center_frequencies(self) -> NDArray[np.float64]:
+        """``(n_bins,)`` Hz; NaN where a bin has none."""
+        return self.info.center_frequencies
+
+    @property
+    def sample_rate(self) -> float:
+        return self.info.sample_rate
+
+    @property
+    def hop_length(self) -> int:
+        return self.info.hop_length
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a clip of ``n_samples``; 0 if it is too short for one."""
+        return self.front.n_frames(n_samples)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the values for float32 audio."""
+        return torch.complex64 if self.units == "complex" else torch.float32
+
+    def forward(self, waveforms: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """lengths: samples of each row that are its own, when rows are padded; frames beyond a row's own are zero."""
+        return compute([self], waveforms, lengths)[0]
+
+    def extra_repr(self) -> str:
+        return f"{self.name}: {self.n_bins} bins every {self.hop_length} samples of {self.sample_rate:g} Hz"
+
+
+def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int] | None = None) -> list[Tensor]:
+    """Every transform's specgrams of the same waveforms, each distinct front computed once.
+
+    Returns, in order, tensors ``(batch, n_bins, n_frames)``; a row's frames beyond its own length are zero.
+    Raises ParameterError for a clip that is too short for a frame of an uncentred transform.
+    """
+    if waveforms.ndim == 1:
+        return [specgram[0] for specgram in compute(transforms, waveforms[None], lengths)]
+    if not waveforms.is_floating_point():
+        raise ParameterError(f"waveforms are {waveforms.dtype}; needed are floating point samples, full scale -1 … 1")
+    if waveforms.dtype in (torch.float16, torch.bfloat16):
+        waveforms = waveforms.float()
+    specgrams: list[Tensor | None] = [None] * len(transforms)
+    for group in by_front(transforms):
+        front = transforms[group[0]].front
+        members = [transforms[i] for i in group]
+        signal = Padded(waveforms, lengths, front.pad_mode)
+        frames = [front.n_frames(n) for n in signal.lengths]
+        if min(frames) == 0:
+            raise ParameterError(
+                f"a clip of {min(signal.lengths)} samples is too short for one frame of {members[0].name}; "
+                "lengthen it or set center: true"
+            )
+        finished = finish(front, members, signal, range(max(frames)))
+        for i, transform, specgram in zip(group, members, finished, strict=True):
+            specgrams[i] = _with_clip_layers(transform, specgram, frames)
+    return [specgram for specgram in specgrams if specgram is not None]
+
+
+def by_front(transforms: Sequence[Transform]) -> list[list[int]]:
+    """Indices of the transforms in groups that share a front."""
+    groups: dict[Any, list[int]] = {}
+    for i, transform in enumerate(transforms):
+        groups.setdefault(transform.front.key, []).append(i)
+    return list(groups.values())
+
+
+def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames: range) -> list[Tensor]:
+    """Run one front over ``frames`` and let each of its transforms finish every block.
+
+    Returns, for each transform, ``(batch, n_bins, len(frames))``, before its clip layers.
+    """
+    whole = torch.is_grad_enabled() and (
+        signal.waveforms.requires_grad or any(p.requires_grad for t in transforms for p in t.parameters())
+    )
+    outputs: list[Tensor] = []
+    for block in front.blocks(signal, frames, whole=whole):
+        where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
+        for i, transform in enumerate(transforms):
+            values = transform.finish(block.values)
+            if values.shape[0] == len(signal.waveforms) and values.shape[2] == len(frames):
+                outputs.append(values)  # the only block
+                continue
+            if i == len(outputs):
+                shape = (len(signal.waveforms), values.shape[1], len(frames))
+                outputs.append(empty(shape, like=values))
+            outputs[i][block.rows, :, where] = values
+    return outputs
+
+
+def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[int]) -> Tensor:
+    """Layers that look at a whole clip see its own frames only; what is beyond them becomes zero."""
+    if len(set(frames)) == 1:
+        return transform.clip_layers(specgrams) if len(transform.clip_layers) else specgrams
+    if not len(transform.clip_layers):
+        beyond = torch.arange(specgrams.shape[-1]) >= torch.tensor(frames)[:, None]
+        return specgrams.masked_fill(beyond[:, None].to(specgrams.device), 0)
+    rows = [transform.clip_layers(row[None, :, :n]) for row, n in zip(specgrams, frames, strict=True)]
+    return torch.cat([nn.functional.pad(row, (0, specgrams.shape[-1] - row.shape[-1])) for row in rows])

@@ -1,0 +1,74 @@
+"""From complex coefficients to what is stored.
+
+A scaling reads one form of the coefficients (magnitude, power, phase or complex), may weigh it by a projection
+(mel, gammatone) and may put it on a logarithmic scale. Each is a small module; a transform strings them together.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from specconv.engines.coefficients import Coefficients
+from specconv.engines.constant import Constant
+
+Form = Literal["magnitude", "power", "phase", "complex"]
+
+
+class Detector(nn.Module):
+    """One form of the coefficients, ``(n_clips, n_bins, n_frames)``; phase in radians, -π … π."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
+
+    def forward(self, coefficients: Coefficients) -> Tensor:
+        if self.form == "phase":
+            return coefficients.complex.angle()
+        form: Tensor = getattr(coefficients, self.form)
+        return form
+
+
+class Projection(nn.Module):
+    """``weights @ magnitude ** exponent`` over the bins: mel, gammatone and their kin.
+
+    weights: ``(n_out, n_bins)`` float64. Fixed ones are applied as a sparse matrix on a CPU, for a mel filter sees
+    few bins; trainable ones are a dense parameter.
+    """
+
+    def __init__(self, weights: NDArray[np.float64], exponent: float, *, trainable: bool) -> None:
+        super().__init__()
+        self.exponent = exponent
+        self._sparse, self._dense = Constant(weights, "csr"), Constant(weights)
+        self.weights = nn.Parameter(torch.from_numpy(weights).float()) if trainable else None
+
+    def forward(self, coefficients: Coefficients) -> Tensor:
+        if self.exponent == 2.0:
+            values = coefficients.power
+        else:
+            values = coefficients.magnitude
+            if self.exponent != 1.0:
+                values = values**self.exponent
+        if self.weights is not None:
+            return torch.matmul(self.weights.to(values.dtype), values)
+        if values.requires_grad or values.device.type != "cpu" or torch.compiler.is_compiling():
+            return torch.matmul(self._dense.like(values), values)
+        clips, bins, frames = values.shape
+        columns = values.transpose(0, 1).reshape(bins, clips * frames)
+        product: Tensor = self._sparse.like(values) @ columns
+        return product.view(-1, clips, frames).transpose(0, 1)
+
+
+class Logarithm(nn.Module):
+    """Natural logarithm of ``max(x, amin)``: silence becomes ``ln(amin)``, never minus infinity."""
+
+    def __init__(self, amin: float) -> None:
+        super().__init__()
+        self.amin = amin
+
+    def forward(self, specgram: Tensor) -> Tensor:
+        return specgram.clamp(min=self.amin).log()

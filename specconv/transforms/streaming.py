@@ -1,0 +1,174 @@
+"""Specgrams of a recording that is too long for memory, with exactly the numbers of the whole.
+
+Samples come in blocks of any size and frames leave as soon as the samples that they see have come. Every front is
+cut on the grid that it has for a long recording, so where the blocks end has no influence on a number. Layers
+that must see the whole clip (the decibels' top_db, a normalization) work on what is finished, from a file, in
+as many passes as they need.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from specconv.engines.padding import Padded
+from specconv.layers.base import ClipLayer, Layer
+from specconv.transforms.base import Transform, by_front, finish
+
+LONG = 2**40  # frames: more than any recording has
+
+
+def shortest_stream(transforms: Sequence[Transform]) -> int:
+    """Samples from which on a recording, as a whole, is cut on the same grid as a stream."""
+    n_samples = 1
+    for transform in transforms:
+        while transform.reach.grid(transform.n_frames(n_samples)) != transform.reach.grid(LONG):
+            n_samples *= 2
+    return n_samples
+
+
+def stream(
+    transforms: Sequence[Transform], blocks: Iterable[Tensor], spool_folder: Path
+) -> Iterator[dict[str, Tensor]]:
+    """Specgrams of one recording given as blocks of samples ``(time,)``, at least `shortest_stream` in all.
+
+    Yields frames ``(n_bins, any number)`` of each transform by its name, in order. spool_folder: where the finished
+    frames of transforms with clip layers wait for the end, in files without a name.
+    """
+    spools = {t.name: Spool(spool_folder) for t in transforms if len(t.clip_layers)}
+    for part in _finished(transforms, blocks):
+        for name, spool in spools.items():
+            spool.append(part.pop(name))
+        yield _complete(transforms, part)
+    for transform in transforms:
+        if transform.name in spools:
+            spool = spools[transform.name]
+            for layer in transform.clip_layers:
+                spool = _through(layer, spool, spool_folder)
+            for values in spool.blocks():
+                yield _complete(transforms, {transform.name: values})
+
+
+def _complete(transforms: Sequence[Transform], part: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The part with no frames for the transforms that have none in it."""
+    return {t.name: part.get(t.name, torch.zeros(t.n_bins, 0, dtype=t.dtype)) for t in transforms}
+
+
+def _finished(transforms: Sequence[Transform], blocks: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Frames of every transform before its clip layers, as they become ready."""
+    groups = [[transforms[i] for i in group] for group in by_front(transforms)]
+    done = [0] * len(groups)
+    held, origin = torch.zeros(0), 0
+    for block, is_last in _with_last(blocks):
+        held = torch.cat([held.to(block), block])
+        received = origin + len(held)
+        part: dict[str, Tensor] = {}
+        for g, members in enumerate(groups):
+            front = members[0].front
+            stop = front.n_frames(received) if is_last else _ready(members, done[g], received)
+            if stop > done[g]:
+                length = received if is_last else LONG
+                signal = Padded(held[None], [length], front.pad_mode, origin)
+                finished = finish(front, members, signal, range(done[g], stop))
+                part |= {t.name: values[0] for t, values in zip(members, finished, strict=True)}
+                done[g] = stop
+        yield {t.name: part.get(t.name, torch.zeros(t.n_bins, 0, dtype=t.dtype)) for t in transforms}
+        oldest = min(_oldest(t, done[g]) for g, members in enumerate(groups) for t in members)
+        keep_from = min(max(oldest, origin), received)
+        held, origin = held[keep_from - origin :].clone(), keep_from
+
+
+def _ready(members: Sequence[Transform], done: int, received: int) -> int:
+    """The frame after the last that sees nothing beyond the samples ``received``, for all of ``members``."""
+
+    def sees(stop: int) -> int:
+        reaches = [transform.reach.samples(range(done, stop), LONG) for transform in members]
+        # A reflection at the start shows samples as far behind it as a frame reaches before it.
+        return max(max(reach.stop, 1 - reach.start) for reach in reaches)
+
+    low, high = done, done + received // members[0].hop_length + 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if sees(middle) <= received else (low, middle - 1)
+    return low
+
+
+def _oldest(transform: Transform, frame: int) -> int:
+    """The first sample that may be read when ``frame`` is the next: it, or its mirror image at the end, is seen."""
+    first = transform.reach.samples(range(frame, frame + 1), LONG)
+    return first.start - len(first)
+
+
+def _with_last(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+    iterator = iter(blocks)
+    current = next(iterator, None)
+    while current is not None:
+        following = next(iterator, None)
+        yield current, following is None
+        current = following
+
+
+class Spool:
+    """Blocks of frames in a file that vanishes with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # lives as long as the spool
+        self._shapes: list[tuple[int, int]] = []
+
+    def append(self, values: Tensor) -> None:
+        """values: ``(n_bins, n_frames)`` float32 or float64, stored as float32."""
+        if values.shape[1]:
+            self._shapes.append((values.shape[0], values.shape[1]))
+            values.cpu().float().contiguous().numpy().tofile(self._file)
+
+    def blocks(self) -> Iterator[Tensor]:
+        """What was appended, in order."""
+        offset = 0
+        for n_bins, n_frames in self._shapes:
+            self._file.seek(offset)
+            values = np.fromfile(self._file, np.float32, n_bins * n_frames)
+            offset += values.nbytes
+            yield torch.from_numpy(values.reshape(n_bins, n_frames))
+
+
+def _through(layer: nn.Module, spool: Spool, folder: Path) -> Spool:
+    """All blocks of a spool through one layer, in one more pass if it must know the whole clip first."""
+    result = Spool(folder)
+    if isinstance(layer, ClipLayer) and layer.scope == "clip":
+        known = None
+        for values in spool.blocks():
+            known = layer.observe(values[None], known)
+        for values in spool.blocks():
+            result.append(layer.adjust(values[None], known)[0])
+        return result
+    context = layer.context if isinstance(layer, Layer) else 0
+    for values, before, after in _with_neighbours(spool.blocks(), context):
+        wide = torch.cat([before, values, after], dim=1)
+        own = slice(before.shape[1], before.shape[1] + values.shape[1])
+        result.append(layer(wide[None])[0][:, own])
+    return result
+
+
+def _with_neighbours(blocks: Iterator[Tensor], context: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Each block with the ``context`` frames before and after it, fewer only at the ends of the clip.
+
+    Blocks shorter than the context are joined to the one before.
+    """
+    before: Tensor | None = None
+    current: Tensor | None = None
+    for block in blocks:
+        if current is None:
+            current = block
+        elif block.shape[1] < context or current.shape[1] < context:
+            current = torch.cat([current, block], dim=1)
+        else:
+            none = current[:, :0]
+            yield current, none if before is None else before, block[:, :context]
+            before, current = current[:, current.shape[1] - context :], block
+    if current is not None:
+        yield current, current[:, :0] if before is None else before, current[:, :0]
