@@ -49,7 +49,7 @@ _CLIP_NAME = re.compile(r"MAPS_(?:MUS-|ISOL_|RAND_|UCHO_).+_[A-Za-z0-9]+", re.DO
 
 
 class Maps(Dataset):
-    """Labels: piano, set, split, and what the name tells: piece, style, loudness, pedal, pitch, chord.
+    """Labels: piano, set, split, and what the name tells: piece, style, loudness, chord, pedal, pitch.
 
     What a name does not tell is "" or -1. split: "test" for the two Disklaviers, "train" for the others, but
     "dropped" for a train piece (MUS) that some test piano of the same folder plays too: the usual split.
@@ -115,9 +115,9 @@ def _labels(stem: str) -> dict[str, LabelValue] | None:
                 "piece": readable(told.get("piece", "")),
                 "style": told.get("style", ""),
                 "loudness": told.get("loudness", ""),
+                "chord": told.get("chord", ""),
                 "pedal": int(told.get("pedal", -1)),
                 "pitch": int(told.get("pitch", -1)),
-                "chord": told.get("chord", ""),
             }
     return None
 

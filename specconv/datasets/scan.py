@@ -117,12 +117,14 @@ def first_folders(root: Path, at_most: int = 500) -> Iterator[Folder]:
             relative = pending.popleft()
             try:
                 with os.scandir(root / relative) as entries:
-                    listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+                    below: list[str] = []
+                    files: list[str] = []
+                    for entry in entries:
+                        (below if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
             except OSError:
                 continue
-            below = [name for name, is_folder in listed if is_folder and not name.startswith(".")]
-            files = [name for name, is_folder in listed if not is_folder]
-            yield Folder(relative.rstrip("/") or ".", root / relative, files, below)
+            below = sorted(name for name in below if not name.startswith("."))
+            yield Folder(relative.rstrip("/") or ".", root / relative, sorted(files), below)
             pending.extend(f"{relative}{name}/" for name in below)
 
     return islice(folders(), at_most)
@@ -131,10 +133,12 @@ def first_folders(root: Path, at_most: int = 500) -> Iterator[Folder]:
 def folder_named_like(root: Path, stem: re.Pattern[str]) -> str | None:
     """The evidence of a corpus that is known by its file names: the first folder where most are such."""
     for folder in first_folders(root):
-        audio = [name for name in folder.files if extension(name) in AUDIO_EXTENSIONS and name[0] != "."]
-        named = [name for name in audio if stem.fullmatch(name.rpartition(".")[0])]
-        if len(named) * 2 > len(audio):
-            return f"{len(named)} names such as {readable(named[0])} in {readable(folder.relative)}"
+        named = [name for name in folder.files if stem.fullmatch(name.rpartition(".")[0])]
+        if named:
+            audio = {name for name in folder.files if extension(name) in AUDIO_EXTENSIONS and name[0] != "."}
+            named = [name for name in named if name in audio]
+            if len(named) * 2 > len(audio):
+                return f"{len(named)} names such as {readable(named[0])} in {readable(folder.relative)}"
     return None
 
 

@@ -52,7 +52,7 @@ class _Writer:
         chords = harmonise(int(of_piece.integers(43, 50)), [phrase[bar % len(phrase)] for bar in range(bars)])
         beat = 60 / of_piece.uniform(84, 108)
         notes = [_as_played(note, beat, rng) for note in _PIECES[piece](chords)]
-        self._write(f"{piano}/MUS", name, notes, rng, pedal=False)
+        self._write(f"{piano}/MUS", name, _on_one_keyboard(notes), rng, pedal=False)
 
     def single_notes(self, piano: str) -> None:
         for style, loudness, pedal, pitch in (
@@ -102,10 +102,9 @@ class _Writer:
         brightness = _PIANOS[name.rpartition("_")[2]][0]
         sound = perform(notes, n_samples, SAMPLE_RATE, rng, brightness=brightness, channels=2)
         self.written.pcm16(path.with_name(f"{name}.wav"), sound, SAMPLE_RATE)
-        rows = ["OnsetTime\tOffsetTime\tMidiPitch\n"]
-        for note in sorted(notes):
-            rows.append(f"{note.onset / SAMPLE_RATE:.6f}\t{note.offset / SAMPLE_RATE:.6f}\t{note.pitch}\n")
-        path.with_name(f"{name}.txt").write_text("".join(rows))
+        times = [(note.onset / SAMPLE_RATE, note.offset / SAMPLE_RATE, note.pitch) for note in sorted(notes)]
+        rows = [f"{onset:.6f}\t{offset:.6f}\t{pitch}\n" for onset, offset, pitch in times]
+        path.with_name(f"{name}.txt").write_text("".join(("OnsetTime\tOffsetTime\tMidiPitch\n", *rows)))
         keys: list[Note] = [
             (
                 note.onset / SAMPLE_RATE,
@@ -128,3 +127,16 @@ def _as_played(note: Score, beat: float, rng: np.random.Generator) -> Played:
     """beat: seconds."""
     velocity = int(np.clip(66 * note.accent + rng.normal(0, 5), 20, 120))
     return _note(_BEFORE + note.start * beat + humanly(rng), note.beats * beat * 0.97, note.pitch, velocity)
+
+
+def _on_one_keyboard(notes: Sequence[Played]) -> list[Played]:
+    """By onset; a key that is struck while it is down ends the note it sounds."""
+    played: list[Played] = []
+    last: dict[int, int] = {}  # pitch to its latest note
+    for note in sorted(notes):
+        if note.pitch in last:
+            before = played[last[note.pitch]]
+            played[last[note.pitch]] = before._replace(offset=min(before.offset, note.onset))
+        last[note.pitch] = len(played)
+        played.append(note)
+    return played

@@ -61,7 +61,7 @@ def waltz(chords: Sequence[Voices]) -> list[Score]:
     """Three beats a chord: the bass, two light chords, the soprano singing above."""
     score = []
     for bar, chord in enumerate(chords):
-        score += [Score(3 * bar, 1, chord[0], 0), Score(3 * bar, 2.8, chord[3] + 12, 3, 1.15)]
+        score += [Score(3 * bar, 1, chord[0], 0), Score(3 * bar, 2.8, chord[3], 3, 1.15)]
         score += [Score(3 * bar + beat, 0.6, chord[v], v, 0.7) for beat in (1, 2) for v in (1, 2)]
     return score
 
@@ -73,10 +73,6 @@ def chorale(chords: Sequence[Voices]) -> list[Score]:
         score += [Score(2 * bar, 1.95, pitch, voice) for voice, pitch in enumerate(chord[:3])]
         score += [Score(2 * bar, 0.95, chord[3], 3, 1.15), Score(2 * bar + 1, 0.9, chord[2], 3, 0.9)]
     return score
-
-
-def seconds_of(score: Sequence[Score], beats_a_minute: float) -> float:
-    return max(note.start + note.beats for note in score) * 60 / beats_a_minute
 
 
 def humanly(rng: np.random.Generator) -> float:

@@ -83,7 +83,7 @@ def _struck(
     hammer = 0.3 + np.abs(np.sin(np.pi * number / 7.5))  # what has a node where it strikes stays weak
     softness = (0.15 + 0.35 * (1 - force)) / brightness * (1 + max(pitch - 48, 0) / 24)
     amplitudes = hammer * np.exp(-softness * (number - 1)) / number**0.5
-    slow = (0.25 + 0.02 * number) * 2 ** ((pitch - 60) / 16)  # 1/s
+    slow = (0.5 + 0.04 * number) * 2 ** ((pitch - 60) / 16)  # 1/s
     fast = 5 * slow + 1
     sound = decaying_partials(
         np.tile(frequencies, 2),
