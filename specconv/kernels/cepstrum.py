@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from specconv.errors import Fault, ParameterError
 
 
-def dct_matrix(
-    n_coefficients: int, n_bins: int, *, norm: Literal["ortho"] | None = "ortho"
-) -> NDArray[np.float64]:
+def dct_matrix(n_coefficients: int, n_bins: int, *, norm: Literal["ortho"] | None = "ortho") -> NDArray[np.float64]:
     """The first rows of the DCT of type II, ``(n_coefficients, n_bins)``.
 
     norm: "ortho" makes the rows orthonormal; None is ``2 cos(π k (n + 1/2) / n_bins)``, as scipy's.

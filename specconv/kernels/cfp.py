@@ -101,9 +101,7 @@ def _nnaudio(
     return CfpWeights(corners[:-1], np.pad(frequency, pad), np.pad(quefrency, pad))
 
 
-def _faults(
-    sample_rate: float, n_fft: int, f_min: float, f_max: float, bins_per_octave: int
-) -> Iterator[Fault]:
+def _faults(sample_rate: float, n_fft: int, f_min: float, f_max: float, bins_per_octave: int) -> Iterator[Fault]:
     yield from band_faults(sample_rate, f_min, f_max, in_octaves=True)
     if bins_per_octave < 1:
         yield Fault("bins_per_octave", f"is {bins_per_octave}; must be at least 1")

@@ -91,9 +91,7 @@ def constant_q_bank(
     if faults := list(_faults(sample_rate, f_min, n_bins, bins_per_octave, gamma, filter_scale)):
         raise ParameterError(faults)
     frequencies = constant_q_frequencies(f_min, n_bins, bins_per_octave)
-    exact = constant_q_lengths(
-        sample_rate, frequencies, bins_per_octave, gamma=gamma, filter_scale=filter_scale
-    )
+    exact = constant_q_lengths(sample_rate, frequencies, bins_per_octave, gamma=gamma, filter_scale=filter_scale)
     _check_lengths(exact, sample_rate)
     lengths = nearest_odd(exact)
     return KernelBank(
@@ -138,8 +136,7 @@ def _faults(
     if not 0 < f_min < nyquist:
         yield Fault(
             "f_min",
-            f"is {f_min:g} Hz; must be above 0, where octaves begin, and below {nyquist:g} Hz, half the "
-            "sample rate",
+            f"is {f_min:g} Hz; must be above 0, where octaves begin, and below {nyquist:g} Hz, half the sample rate",
         )
     elif n_bins >= 1 and bins_per_octave >= 1:
         candidates = min(n_bins, math.ceil(bins_per_octave * math.log2(nyquist / f_min)) + 1)

@@ -9,7 +9,7 @@ of the peak, which is what it loses by dropping negative frequencies (VQT's low,
 
 nnAudio's CQT1992v2 takes the bandwidth from the next bin alone and rounds lengths up. Its CQT2010v2 and VQT
 mean the same at halved rates, but delay and alias: for noise they are off by a third of the peak below their
-top octave, and after an early downsampling by D too loud by a factor of sqrt(D), which no bank can follow.
+top octave, and after an early downsampling by D too loud by sqrt(D) or D: no bank can follow.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def librosa_constant_q_bank(
         sample_rate, f_min, n_bins, bins_per_octave, gamma=gamma, filter_scale=filter_scale, window=window
     )
     frequencies = exact_bank.center_frequencies
-    exact = constant_q_lengths(
-        sample_rate, frequencies, bins_per_octave, gamma=gamma, filter_scale=filter_scale
-    )
+    exact = constant_q_lengths(sample_rate, frequencies, bins_per_octave, gamma=gamma, filter_scale=filter_scale)
     alpha = relative_bandwidth(bins_per_octave)
     edges = frequencies * (1 + 0.5 * _noise_bandwidth(window) * alpha / filter_scale)
     highest = float(np.max(edges)) + 0.5 * bandwidth_offset(gamma, bins_per_octave)

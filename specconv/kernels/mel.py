@@ -44,9 +44,7 @@ def mel_to_hz(mels: NDArray[np.float64], mel_scale: MelScale = "slaney") -> NDAr
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HZ_PER_MEL, logarithmic)
 
 
-def mel_frequencies(
-    n_mels: int, *, f_min: float, f_max: float, mel_scale: MelScale = "slaney"
-) -> NDArray[np.float64]:
+def mel_frequencies(n_mels: int, *, f_min: float, f_max: float, mel_scale: MelScale = "slaney") -> NDArray[np.float64]:
     """The filters' centres, ``(n_mels,)``, Hz; the outermost filters begin and end at f_min and f_max."""
     return _corners(n_mels, f_min, f_max, mel_scale)[1:-1]
 

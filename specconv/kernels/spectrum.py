@@ -131,9 +131,7 @@ def _closed_form_terms(bank: KernelBank) -> tuple[float, ...] | None:
     return cosine_terms(bank.window)
 
 
-def _sidelobe_reach(
-    terms: tuple[float, ...], lengths: NDArray[np.int64], tolerance: float
-) -> NDArray[np.float64]:
+def _sidelobe_reach(terms: tuple[float, ...], lengths: NDArray[np.int64], tolerance: float) -> NDArray[np.float64]:
     """The c, cycles a kernel, beyond which no sidelobe exceeds ``tolerance`` of the peak; at most N / 2."""
     n = lengths.astype(np.float64)[:, None]
     edge = len(terms) + 0.5  # beyond the poles of the main lobe
@@ -166,13 +164,14 @@ def _first_sample(terms: tuple[float, ...]) -> float:
 def _cotangents(
     t: NDArray[np.float64], terms: tuple[float, ...], n: float | NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """``sum_q b_q cot(π (c + q) / N)`` from ``t = tan(π c / N)``, away from the poles."""
+    """``sum_q b_q cot(π (c + q) / N)`` from ``t = tan(π c / N)``; not a number at a pole, and inexact beside it."""
     square = t * t
-    total = terms[0] / square
-    for q, a in enumerate(terms[1:], 1):
-        pole = np.tan(np.pi * q / n) ** 2
-        total += (a * (1 + pole)) / (square - pole)
-    total *= t
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = terms[0] / square
+        for q, a in enumerate(terms[1:], 1):
+            pole = np.tan(np.pi * q / n) ** 2
+            total += (a * (1 + pole)) / (square - pole)
+        total *= t
     return total
 
 
@@ -189,9 +188,8 @@ def _dirichlet(
     c: NDArray[np.float64] = offset - step * np.arange(len(out), dtype=np.float64)
     t = np.tan((np.pi / n) * c)
     sine, _ = _sine_and_cosine(np.tan((np.pi / 2) * c))
-    with np.errstate(divide="ignore", invalid="ignore"):  # at a pole; the main lobe overwrites it
-        level = sine * _cotangents(t, terms, n)
-    lobe = len(terms) - 0.5
+    level = sine * _cotangents(t, terms, n)
+    lobe = len(terms) - 0.5  # the poles lie in the main lobe
     near = slice(max(0, int((offset - lobe) / step)), max(0, int((offset + lobe) / step) + 2))
     level[near] = _main_lobe(c[near], terms, n)
 
