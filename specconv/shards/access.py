@@ -98,8 +98,7 @@ class Access:
 
     def _child(self, parent: h5py.Group, name: str, key: str, kind: type[T]) -> T:
         with self.reading(key):
-            # By id: ``in`` and ``get(getlink=True)`` of h5py would follow the link to see whether it leads
-            # anywhere.
+            # The link itself, before anything follows it.
             if not parent.id.links.exists(name.encode()):
                 raise self.error(key, "missing")
             if parent.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
@@ -132,7 +131,7 @@ def open_file(path: Path) -> Access:
         # No file lock: shards never change under their name, and network file systems may refuse to lock.
         return Access(path, h5py.File(path, "r", locking=False), size)
     except (OSError, RuntimeError, ValueError) as error:
-        if "lock" in str(error):
+        if "unable to lock file" in str(error):
             cure = "its file system refuses file locks: unset HDF5_USE_FILE_LOCKING, which asks for them"
         else:
             cure = f"it is not HDF5, or damaged ({_first_line(error)}): restore it, or convert again"

@@ -71,9 +71,7 @@ class Specgrams:
         starts = (range(0, size, step) for size, step in zip(shape, steps, strict=True))
         for start in itertools.product(*starts):
             with reading(self.where):
-                yield self.values[
-                    tuple(slice(first, first + step) for first, step in zip(start, steps, strict=True))
-                ]
+                yield self.values[tuple(slice(first, first + step) for first, step in zip(start, steps, strict=True))]
 
 
 class Shard:
@@ -126,9 +124,7 @@ class Shard:
     def specgrams(self, name: str) -> Specgrams:
         """One transform, its shapes and storage checked."""
         if name not in self.names:
-            raise ShardError(
-                f"{self.path}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}"
-            )
+            raise ShardError(f"{self.path}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}")
         key = f"/specgrams/{name}"
         group = self._access.group(self._specgrams, name, key)
         values = self._access.dataset(group, "values", f"{key}/values", compressed=True)
@@ -143,7 +139,7 @@ class Shard:
         key = f"{key}/values"
         if dtype not in layout.DTYPES:
             raise self._access.error(key, f"type {dtype}, not one of {', '.join(layout.DTYPES)}")
-        rows = len(offsets) - 1 if offsets is not None else shape[0]
+        rows = len(offsets) - 1 if offsets is not None else shape[0] if shape else None
         if len(shape) != (3 if offsets is None else 2) or rows != self.n_clips:
             raise self._access.error(key, f"shape {shape}, not that of {self.n_clips} clips")
         if offsets is not None and offsets[-1] != shape[1]:
@@ -167,14 +163,10 @@ class Shard:
     def _check_head(self, root: h5py.File) -> None:
         found = self._access.attribute(root, "/", "format", str)
         if found != layout.FORMAT:
-            raise self._access.error(
-                "/@format", f"{found!r}, not {layout.FORMAT!r}; it is no shard of specconv"
-            )
+            raise self._access.error("/@format", f"{found!r}, not {layout.FORMAT!r}; it is no shard of specconv")
         version = self._access.attribute(root, "/", "format_version", int)
         if version > layout.FORMAT_VERSION:
-            message = (
-                f"{version}, but {layout.FORMAT_VERSION} is known; it was made by a newer specconv: upgrade"
-            )
+            message = f"{version}, but {layout.FORMAT_VERSION} is known; it was made by a newer specconv: upgrade"
             raise self._access.error("/@format_version", message)
         if version < 1:
             raise self._access.error("/@format_version", f"{version}, which never was")
@@ -183,9 +175,7 @@ class Shard:
 
     def _failures(self, text: str) -> tuple[FailedClip, ...]:
         try:
-            return tuple(
-                FailedClip(str(f["path"]), str(f["stage"]), str(f["reason"])) for f in json.loads(text)
-            )
+            return tuple(FailedClip(str(f["path"]), str(f["stage"]), str(f["reason"])) for f in json.loads(text))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise self._access.error("/@failures", "not a JSON list of path, stage and reason") from error
 
@@ -198,9 +188,7 @@ class Shard:
             raise self._access.error(key, f"type {dataset.dtype}, not string, int64 or float64")
         return found
 
-    def _spec(
-        self, group: h5py.Group, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
-    ) -> SpecgramSpec:
+    def _spec(self, group: h5py.Group, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> SpecgramSpec:
         key, n_bins, attribute = f"/specgrams/{name}", shape[-2], self._access.attribute
         axes = attribute(group, key, "axes", np.ndarray)
         frequencies = attribute(group, key, "center_frequencies", np.ndarray)

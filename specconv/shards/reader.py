@@ -51,9 +51,7 @@ class ShardDataset(Dataset[Sample]):
                 f"{self.folder} has no index.json: its conversion did not finish; run the same command again"
             )
         if name not in index.specgrams:
-            raise ShardError(
-                f"{self.folder}: no transform named {name!r}; there are {', '.join(index.specgrams)}"
-            )
+            raise ShardError(f"{self.folder}: no transform named {name!r}; there are {', '.join(index.specgrams)}")
         specgram = index.specgrams[name]
         self.sample_rate = specgram.sample_rate
         self.hop_length = specgram.hop_length
@@ -103,9 +101,7 @@ class ShardDataset(Dataset[Sample]):
 
     def __getstate__(self) -> dict[str, Any]:
         # A spawned worker opens files of its own.
-        return {
-            name: value for name, value in vars(self).items() if name not in ("_files", "_lock", "_process")
-        }
+        return {name: value for name, value in vars(self).items() if name not in ("_files", "_lock", "_process")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

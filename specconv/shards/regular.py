@@ -19,7 +19,5 @@ def regular_file(path: Path) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise ShardError(f"{path} is not a regular file")
     if not inside:
-        raise ShardError(
-            f"{path} is a link to {path.resolve()}, outside its folder; put the file itself there"
-        )
+        raise ShardError(f"{path} is a link to {path.resolve()}, outside its folder; put the file itself there")
     return status.st_size

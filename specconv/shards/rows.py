@@ -39,9 +39,7 @@ class Rows:
             raise ValueError(f"{row.id}: labels {sorted(row.labels)}, not {sorted(self._label_fields)}")
         for name, kind in self._label_fields.items():
             if not _fits(row.labels[name], kind):
-                raise ValueError(
-                    f"{row.id}: label {name} is {row.labels[name]!r}, not a value of {kind.__name__}"
-                )
+                raise ValueError(f"{row.id}: label {name} is {row.labels[name]!r}, not a value of {kind.__name__}")
         if row.notes is not None and not self._has_notes:
             raise ValueError(f"{row.id}: notes, in a shard without")
 
@@ -69,9 +67,7 @@ def _fits(value: object, kind: type) -> bool:
 
 def _write_column(group: h5py.Group, name: str, kind: type, column: list[Any]) -> None:
     if kind is str:
-        column = [
-            text.encode("utf-8", "surrogateescape").replace(b"\0", "\ufffd".encode()) for text in column
-        ]
+        column = [text.encode("utf-8", "surrogateescape").replace(b"\0", "\ufffd".encode()) for text in column]
     data = np.array(column, dtype=object if kind is str else _STORED[kind])
     group.create_dataset(name, data=data, dtype=_STORED[kind], track_times=False)
 

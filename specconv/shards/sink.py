@@ -35,7 +35,8 @@ class Sink:
             raise self._failure
 
     def finish(self) -> tuple[int, str]:
-        """Flush to the disk; returns the size and the SHA-256."""
+        """Flush to the disk; returns the size and the SHA-256. Raises as ``check``, and OSError."""
+        self.check()
         os.fsync(self._file.fileno())
         self._file.seek(0)
         return os.fstat(self._file.fileno()).st_size, digest(self._file)
@@ -51,9 +52,8 @@ class Sink:
 
     def write(self, content: memoryview) -> int:
         try:
-            rest = content
-            while len(rest) and not self._failure and not self._discarding:
-                rest = rest[self._file.write(rest) :]
+            if not self._failure and not self._discarding:
+                self._write_all(content)
         except BaseException as failure:
             self._failure = failure
         return len(content)
@@ -87,3 +87,7 @@ class Sink:
 
     def flush(self) -> None:
         pass
+
+    def _write_all(self, content: memoryview) -> None:
+        while len(content):
+            content = content[self._file.write(content) :]

@@ -110,6 +110,4 @@ def summary(folder: Path) -> FolderSummary:
 
 def _label(kind: str, counts: Counter[str | int | float]) -> LabelSummary:
     numbers = [value for value in counts if not isinstance(value, str)]
-    return LabelSummary(
-        kind, dict(counts.most_common()), min(numbers, default=None), max(numbers, default=None)
-    )
+    return LabelSummary(kind, dict(counts.most_common()), min(numbers, default=None), max(numbers, default=None))

@@ -44,9 +44,7 @@ def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> Ve
     try:
         index = read_index(folder)
         if index is None:
-            faults.append(
-                Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again")
-            )
+            faults.append(Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again"))
     except ShardError as error:
         faults.append(_fault(folder / INDEX_NAME, error))
     entries = {entry.name: entry for entry in index.shards} if index else {}
@@ -77,9 +75,7 @@ def _check_file(path: Path, entry: ShardEntry | None, *, indexed: bool) -> None:
             raise ShardError(f"{path}: not in the index; remove it, or convert again")
         return
     if size != entry.size:
-        raise ShardError(
-            f"{path}: {size} bytes, not the {entry.size} of the index; restore it, or convert again"
-        )
+        raise ShardError(f"{path}: {size} bytes, not the {entry.size} of the index; restore it, or convert again")
     try:
         with path.open("rb", buffering=0) as file:
             found = digest(file)
@@ -114,9 +110,7 @@ def _fails(check: Callable[[], object]) -> ShardError | None:
 def _check_specgrams(shard: Shard, name: str) -> None:
     for block in shard.specgrams(name).blocks():
         if not np.isfinite(block).all():
-            raise ShardError(
-                f"{shard.path}: /specgrams/{name}/values: not finite (NaN or infinity); convert again"
-            )
+            raise ShardError(f"{shard.path}: /specgrams/{name}/values: not finite (NaN or infinity); convert again")
 
 
 def _compare(shard: Shard, entry: ShardEntry, index: Index) -> Iterator[str]:

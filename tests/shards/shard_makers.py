@@ -14,9 +14,7 @@ LABELS = {"root": str, "octave": int, "loudness": float}
 CONFIG = "transforms:\n- type: mel\n"
 
 
-def make_spec(
-    name: str = "mel", *, n_bins: int = 6, n_frames: int | None = 5, dtype: str = "float32"
-) -> SpecgramSpec:
+def make_spec(name: str = "mel", *, n_bins: int = 6, n_frames: int | None = 5, dtype: str = "float32") -> SpecgramSpec:
     return SpecgramSpec(
         name=name,
         n_bins=n_bins,
@@ -62,9 +60,7 @@ def n_frames_of(i: int, ragged: bool) -> int:
     return 1 + i % 7 if ragged else 5
 
 
-def write_shard(
-    folder: Path, number: int, clips: range, *, ragged: bool = False, **changes: Any
-) -> ShardEntry:
+def write_shard(folder: Path, number: int, clips: range, *, ragged: bool = False, **changes: Any) -> ShardEntry:
     spec = make_spec(n_frames=None if ragged else 5)
     with open_writer(shard_path(folder, number), spec, **changes) as writer:
         rows = [make_row(i, n_notes=i % 3) for i in clips]

@@ -95,9 +95,7 @@ def test_ragged_lengths_come_back(
 ) -> None:
     path = tmp_path_factory.mktemp("ragged") / "shard-00000.h5"
     clips = []
-    with open_writer(
-        path, make_spec(n_bins=n_bins, n_frames=None, dtype=dtype), compression=compression
-    ) as writer:
+    with open_writer(path, make_spec(n_bins=n_bins, n_frames=None, dtype=dtype), compression=compression) as writer:
         for batch in lengths:
             values = [make_values(len(clips) + i, n, n_bins).astype(dtype) for i, n in enumerate(batch)]
             rows = [make_row(len(clips) + i) for i in range(len(batch))]
@@ -182,9 +180,7 @@ def test_types_and_compressions_keep_the_values(
     values = np.stack([make_values(i, 50) for i in range(8)]).astype(dtype)
     if dtype == "complex64":
         values = values * np.complex64(1 - 2j)
-    with open_writer(
-        tmp_path / "a.h5", make_spec(n_frames=n_frames, dtype=dtype), compression=compression
-    ) as writer:
+    with open_writer(tmp_path / "a.h5", make_spec(n_frames=n_frames, dtype=dtype), compression=compression) as writer:
         writer.append([make_row(i) for i in range(8)], {"mel": values})
         writer.close()
     with h5py.File(tmp_path / "a.h5") as file:
@@ -206,8 +202,7 @@ def test_float16_never_becomes_infinite(tmp_path: Path) -> None:
         assert writer.close().clips == 3
     assert (failed.path, failed.stage) == ("audio/clip 002.wav", "write")
     assert failed.reason == (
-        "power reaches 70000, but float16 holds no more than 65504; "
-        "use shards.dtype: float32, or scale: decibel or log"
+        "power reaches 70000, but float16 holds no more than 65504; use shards.dtype: float32, or scale: decibel or log"
     )
     assert read_failures(tmp_path / "a.h5") == (failed,)
     with h5py.File(tmp_path / "a.h5") as file:
@@ -216,9 +211,7 @@ def test_float16_never_becomes_infinite(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("n_frames", [5, None])
-def test_values_that_are_not_finite_fail_their_clip_alone(
-    tmp_path: Path, poison: float, n_frames: int | None
-) -> None:
+def test_values_that_are_not_finite_fail_their_clip_alone(tmp_path: Path, poison: float, n_frames: int | None) -> None:
     values = [make_values(i, 5) for i in range(3)]
     values[0][5, 4] = poison
     specs = [make_spec("mel", n_frames=n_frames), make_spec("other", n_frames=n_frames)]
@@ -302,9 +295,7 @@ def test_rows_that_do_not_fit_are_refused_at_once(tmp_path: Path, labels: Any, m
 def test_notes_where_the_dataset_has_none_are_refused(tmp_path: Path) -> None:
     row = ClipRow("a", "a", 1, 1, {}, np.zeros(1, NOTE_FIELDS))
     with (
-        ShardWriter(
-            tmp_path / "a.h5", [], label_fields={}, has_notes=False, config_yaml="", fingerprint=""
-        ) as writer,
+        ShardWriter(tmp_path / "a.h5", [], label_fields={}, has_notes=False, config_yaml="", fingerprint="") as writer,
         pytest.raises(ValueError, match="notes"),
     ):
         writer.append([row], {})
@@ -334,9 +325,7 @@ def test_more_than_an_attribute_of_old_hdf5_can_hold(tmp_path: Path) -> None:
         np.testing.assert_array_equal(shard.specgrams("mel").spec.center_frequencies, spec.center_frequencies)
 
 
-def test_a_missing_zstd_is_said_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_zstd_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "hdf5plugin", None)
     with pytest.raises(OutputError, match="pip install hdf5plugin, or use gzip"):
         open_writer(tmp_path / "a.h5", compression="zstd")
