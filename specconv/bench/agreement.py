@@ -1,0 +1,94 @@
+"""Whether a library computed what was asked: settled before its time is looked at.
+
+Every result is compared with the plain definition in float64 (specconv's conv1d engine, which has oracles of
+its own among the tests), built under the parity of the library that is judged. The figure is the largest
+error of any coefficient relative to the largest; beyond its tolerance a row is wrong, however fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from specconv.transforms import build_transform
+
+OWN_TOLERANCE = 5e-5
+"""For specconv: the fft engine keeps kernels to 2e-5 of the result's peak, and float32 adds its rounding."""
+
+PEER_TOLERANCES: Mapping[str, float] = {
+    "stft": 2e-3,  # float32, or the TF32 that cuDNN uses for convolutions by default
+    "mel": 2e-3,
+    "mfcc": 1e-2,
+    "gammatonegram": 2e-3,
+    "cfp": 1e-2,
+    "cqt": 5e-2,  # downsampling between octaves: librosa is off by up to 2 %
+    "vqt": 5e-2,
+}
+
+EXCERPT = 132_300  # samples of a clip that are compared: the definition costs n_bins · kernel length a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """error: relative to the peak; inf for another shape or values not finite; None: not compared."""
+
+    error: float | None
+    tolerance: float
+    reason: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.error is not None and not self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        if self.error is None:
+            return f"not compared: {self.reason}"
+        if not self.is_wrong:
+            return "ok"
+        return f"wrong: {self.reason or f'error {self.error:.1e} above {self.tolerance:.0e} of the peak'}"
+
+
+def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Tensor) -> NDArray[Any]:
+    """The specgram ``(n_bins, n_frames)`` of ``waveform (time,)`` in float64, by direct correlation."""
+    transform = build_transform(given, sample_rate, engine="conv1d").double()
+    with torch.inference_mode():
+        specgram: NDArray[Any] = as_array(transform(waveform.cpu().double()))
+    return specgram
+
+
+def compare(result: Any, reference: NDArray[Any], kind: str, tolerance: float) -> Agreement:
+    """How well ``result (1, n_bins, n_frames)`` agrees with ``reference (n_bins, n_frames)``.
+
+    kind: the scale; a phase is not compared, for that of a silent bin is anyone's. One frame more or less at
+    the end, about which libraries disagree, is forgiven.
+    """
+    if kind == "phase":
+        return Agreement(None, tolerance, "the phase of a silent bin is arbitrary")
+    values = as_array(result)
+    values = values[0] if values.ndim == 3 else values
+    if values.ndim != 2 or len(values) != len(reference) or abs(values.shape[1] - reference.shape[1]) > 1:
+        return Agreement(math.inf, tolerance, f"shape {values.shape}, expected {reference.shape}")
+    frames = min(values.shape[1], reference.shape[1])
+    if not np.isfinite(values).all():
+        return Agreement(math.inf, tolerance, "values that are not finite")
+    return Agreement(relative_error(values[:, :frames], reference[:, :frames]), tolerance)
+
+
+def relative_error(values: NDArray[Any], reference: NDArray[Any]) -> float:
+    """max |values - reference| / max |reference|; 0 for two silences."""
+    peak = float(np.abs(reference).max())
+    error = float(np.abs(values.astype(np.result_type(reference, np.float64)) - reference).max())
+    return error / peak if peak > 0 else (0.0 if error == 0 else math.inf)
+
+
+def as_array(result: Any) -> NDArray[Any]:
+    """A library's result in host memory."""
+    if isinstance(result, torch.Tensor):
+        return np.asarray(result.detach().cpu().resolve_conj().numpy())
+    return np.asarray(result)

@@ -1,0 +1,127 @@
+"""What the bench needs of a library: whether it has a transform, and a call that computes it.
+
+A peer passes on the parameters that were given and leaves all others to the library; specconv is given the
+same with ``parity: <peer>``, and so takes that library's defaults. Libraries are imported when a transform is
+first prepared, never when the bench is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+import torch
+
+from specconv.bench.machine import package_version
+from specconv.errors import ParameterError, SpecconvError
+from specconv.transforms import transform_parameters
+
+Parameters = Mapping[str, Any]  # of one transform, as build_transform takes them
+
+
+class NotRunError(SpecconvError):
+    """A transform that a library does not compute here; the message is the reason and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a peer is asked for.
+
+    given: the transform's parameters as the user gave them; others are for the library to choose.
+    scale, exponent: what the specgram shall hold, and the exponent of the magnitudes that filters weigh.
+    """
+
+    given: Parameters
+    scale: str
+    exponent: float | None
+    sample_rate: float
+    device: str
+    method: str
+
+    @property
+    def kind(self) -> str:
+        return str(self.given["type"])
+
+    def renamed(self, names: Mapping[str, str], library: str) -> dict[str, Any]:
+        """The given parameters under the library's ``names`` (ours to its).
+
+        Raises NotRunError for a given parameter that the library does not have.
+        """
+        unknown = sorted(self.given.keys() - names.keys() - _NOT_PASSED_ON)
+        if unknown:
+            raise NotRunError(f"{library}'s {self.kind} has no {', '.join(unknown)}")
+        return {names[key]: value for key, value in self.given.items() if key in names}
+
+
+_NOT_PASSED_ON = {"type", "name", "scale", "power", "parity", "engine", "then"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transform ready to run.
+
+    run: waveforms ``(batch, time)``, float32, on the device -> specgrams ``(batch, n_bins, n_frames)``.
+    largest_batch: more clips at once would change the numbers, as by a maximum over all; None: any number.
+    """
+
+    run: Callable[[torch.Tensor], Any]
+    largest_batch: int | None = None
+
+
+class Peer(ABC):
+    """A library beside which specconv is timed."""
+
+    name: ClassVar[str]  # as --against says it
+    parity: ClassVar[str]  # whose defaults it has, as a transform's parameters say it
+    package: ClassVar[str]  # as pip says it
+    install: ClassVar[str]  # the command that brings it
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
+    methods: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Transform type -> the library's own names for its ways to it; a type with one way is left out."""
+    modules: ClassVar[Sequence[str]]  # what is imported of it
+    transforms: ClassVar[frozenset[str]]  # the types it has
+
+    def load(self) -> None:
+        """Import the library, which may take seconds; nothing happens where it is not installed."""
+        if self.version() is not None:
+            for module in self.modules:
+                import_module(module)
+
+    def version(self) -> str | None:
+        """The installed version, None where it is not installed."""
+        return package_version(self.package)
+
+    def prepare(self, given: Parameters, sample_rate: float, device: str, method: str = "") -> Prepared:
+        """The transform on ``device``, by one of ``methods``.
+
+        Raises NotRunError: not installed, not on this device, no such transform, a parameter unknown to it.
+        """
+        if self.version() is None:
+            raise NotRunError(f"{self.package} is not installed: {self.install}")
+        if device.split(":")[0] not in self.devices:
+            raise NotRunError(f"{self.name} runs on {' and '.join(sorted(self.devices))}, not on {device}")
+        if given["type"] not in self.transforms:
+            raise NotRunError(f"{self.name} has no {given['type']}")
+        try:
+            resolved = transform_parameters({**given, "parity": self.parity})
+            exponent = getattr(resolved, "exponent", None)
+            return self.build(Request(given, resolved.scale, exponent, sample_rate, device, method))
+        except NotRunError:
+            raise
+        except ParameterError as fault:
+            raise NotRunError(str(fault)) from fault
+        except Exception as fault:  # of a foreign library: a row of the table, not the end of it
+            raise NotRunError(f"{self.name} cannot build it: {in_one_line(fault)}") from fault
+
+    @abstractmethod
+    def build(self, request: Request) -> Prepared:
+        """The request as a call, once the library is known to be there and to have the transform."""
+
+
+def in_one_line(fault: BaseException) -> str:
+    """An error's kind and the first line of its text, short enough for a table."""
+    lines = str(fault).strip().splitlines() or ["no reason given"]
+    return f"{type(fault).__name__}: {lines[0][:160]}"

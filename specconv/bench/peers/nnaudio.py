@@ -1,0 +1,105 @@
+"""nnAudio (Cheuk et al., IEEE Access 2020): transforms by one-dimensional convolution, on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, ClassVar
+
+import torch
+
+from specconv.bench.peers.base import NotRunError, Peer, Prepared, Request
+
+_FRAMES = {key: key for key in ("n_fft", "win_length", "hop_length", "window", "center", "pad_mode")}
+_BAND = {"f_min": "fmin", "f_max": "fmax"}
+_MEL = _FRAMES | _BAND | {"n_mels": "n_mels", "norm": "norm", "mel_scale": "htk"}
+_CQT = {key: key for key in ("hop_length", "n_bins", "bins_per_octave", "filter_scale", "window", "pad_mode")} | {
+    "f_min": "fmin",
+    "norm": "basis_norm",
+    "gain": "normalization_type",
+}
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "stft": _FRAMES | _BAND | {"freq_scale": "freq_scale", "n_bins": "freq_bins"},
+    "mel": _MEL,
+    "mfcc": _MEL | {"n_mfcc": "n_mfcc"},
+    "cqt": _CQT,
+    "vqt": _CQT | {"gamma": "gamma"},
+    "gammatonegram": _FRAMES | _BAND | {"n_bins": "n_bins"},
+    "cfp": {"hop_length": "hop_length"},
+}
+_CLASSES = {
+    "stft": "STFT",
+    "mel": "MelSpectrogram",
+    "mfcc": "MFCC",
+    "cqt": "CQT1992v2",
+    "vqt": "VQT",
+    "gammatonegram": "Gammatonegram",
+    "cfp": "CFP",
+}
+
+
+class NnAudio(Peer):
+    """Both of its good CQTs are timed: 1992v2, the definition, and 2010v2, downsampled octave by octave."""
+
+    name: ClassVar[str] = "nnaudio"
+    parity: ClassVar[str] = "nnaudio"
+    package: ClassVar[str] = "nnAudio"
+    install: ClassVar[str] = "pip install nnAudio"
+    modules: ClassVar[Sequence[str]] = ("nnAudio.features",)
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda", "mps"})
+    methods: ClassVar[Mapping[str, Sequence[str]]] = {"cqt": ("CQT1992v2", "CQT2010v2")}
+    transforms: ClassVar[frozenset[str]] = frozenset(NAMES)
+
+    def build(self, request: Request) -> Prepared:
+        kind, scale = request.kind, request.scale
+        if scale not in _SCALES[kind]:
+            raise NotRunError(f"{self.name} has no {kind} in {scale}")
+        arguments = request.renamed(NAMES[kind], self.name)
+        name = request.method or _CLASSES[kind]
+        options = _options(kind, scale, arguments)
+        if kind == "stft":
+            spacing = arguments.get("freq_scale", "linear")
+            whole_band = spacing == "linear" and not arguments.keys() & {"fmin", "fmax", "freq_bins"}
+            arguments["freq_scale"] = "no" if whole_band else spacing
+        if "htk" in arguments:
+            arguments["htk"] = arguments["htk"] == "htk"
+        if "norm" in arguments:
+            arguments["norm"] = 1 if arguments["norm"] == "slaney" else None
+        if name == "CQT1992v2" and "basis_norm" in arguments:
+            arguments["norm"] = arguments.pop("basis_norm")
+        if kind in ("mel", "gammatonegram"):
+            arguments["power"] = request.exponent
+        arguments |= {"fs": request.sample_rate} if kind == "cfp" else {"sr": request.sample_rate, "verbose": False}
+        module = getattr(import_module(self.modules[0]), name)(**arguments).to(request.device).eval()
+
+        def run(waveforms: torch.Tensor) -> torch.Tensor:
+            specgrams: torch.Tensor = module(waveforms, **options)
+            if kind in ("stft", "cqt", "vqt"):
+                if scale == "power":
+                    return specgrams.square()
+                if scale == "complex":
+                    return torch.view_as_complex(specgrams)
+            return specgrams
+
+        return Prepared(run)
+
+
+_SCALES: Mapping[str, Sequence[str]] = {
+    "stft": ("magnitude", "power", "complex", "phase"),
+    "mel": ("magnitude", "power"),
+    "mfcc": ("decibel",),
+    "cqt": ("magnitude", "power", "complex"),
+    "vqt": ("magnitude", "power", "complex"),
+    "gammatonegram": ("magnitude", "power"),
+    "cfp": ("magnitude", "power"),
+}
+
+
+def _options(kind: str, scale: str, arguments: dict[str, Any]) -> dict[str, str]:
+    """What is said at the call and not when building: taken out of ``arguments``."""
+    if kind not in ("stft", "cqt", "vqt"):
+        return {}
+    options = {"output_format": {"complex": "Complex", "phase": "Phase"}.get(scale, "Magnitude")}
+    if "normalization_type" in arguments:
+        options["normalization_type"] = arguments.pop("normalization_type")
+    return options

@@ -1,0 +1,84 @@
+"""The libraries agree with specconv under their parity, and with one another where they should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from specconv.bench.agreement import as_array, relative_error
+from specconv.bench.clips import Clips
+from specconv.bench.contest import Contest
+from specconv.bench.peers import PEERS, NotRunError
+from specconv.transforms import TYPES
+
+RATE = 16_000
+FRAMES: Mapping[str, Any] = {"n_fft": 512, "hop_length": 128}
+CQT: Mapping[str, Any] = {"hop_length": 128, "f_min": 220.0, "n_bins": 24, "bins_per_octave": 12}
+ASKED: Mapping[str, Mapping[str, Any]] = {
+    "stft": {"type": "stft", "scale": "magnitude", **FRAMES},
+    "mel": {"type": "mel", "n_mels": 20, **FRAMES},
+    "mfcc": {"type": "mfcc", "n_mfcc": 8, "n_mels": 20, **FRAMES},
+    "cqt": {"type": "cqt", **CQT},
+    "vqt": {"type": "vqt", "gamma": 5.0, **CQT},
+    "gammatonegram": {"type": "gammatonegram", "n_bins": 20, **FRAMES},
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in PEERS for kind in ASKED if kind in PEERS[name].transforms and kind in TYPES],
+)
+def test_a_library_computes_what_specconv_does_under_its_parity(name: str, kind: str, noise: torch.Tensor) -> None:
+    if PEERS[name].version() is None:
+        pytest.skip(f"{name} is not installed")
+    contest = Contest("parity", RATE, against=(name,), rounds=1)
+    rows = contest.time_transforms([ASKED[kind]], Clips.of([noise[:2]], RATE, "noise"))
+    theirs = [row for row in rows if row.library.startswith(name)]
+    assert theirs
+    assert {row.status for row in rows} == {"ok"}, [(row.library, row.status) for row in rows]
+
+
+@pytest.mark.parity
+def test_libraries_agree_with_one_another(noise: torch.Tensor) -> None:
+    given = {**ASKED["stft"], "pad_mode": "reflect", "scale": "magnitude"}
+    results = {
+        name: as_array(PEERS[name].prepare(given, RATE, "cpu").run(noise))
+        for name in ("librosa", "torchaudio", "nnaudio", "nnaudio2")
+    }
+    for result in results.values():
+        assert relative_error(result, results["librosa"]) < 1e-5
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["librosa", "torchaudio"])
+def test_decibels_of_a_clip_do_not_depend_on_its_neighbours(name: str, noise: torch.Tensor) -> None:
+    prepared = PEERS[name].prepare({**ASKED["mel"], "scale": "decibel"}, RATE, "cpu")
+    loud = noise * torch.tensor([1.0, 1e-5, 1.0, 1.0, 1.0, 1.0])[:, None]
+    size = prepared.largest_batch or len(loud)
+    together = np.concatenate([as_array(prepared.run(part)) for part in loud.split(size)])
+    np.testing.assert_allclose(together[1], as_array(prepared.run(loud[1:2]))[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", list(PEERS))
+def test_a_peer_says_what_it_cannot_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = PEERS[name]
+    monkeypatch.setattr(peer, "version", lambda: "1")
+    with pytest.raises(NotRunError, match=f"{name} has no unheard-of"):
+        peer.prepare({"type": "unheard-of"}, RATE, "cpu")
+    with pytest.raises(NotRunError, match="not on tpu"):
+        peer.prepare(ASKED["stft"], RATE, "tpu")
+    monkeypatch.setattr(peer, "version", lambda: None)
+    with pytest.raises(NotRunError, match=rf"is not installed: pip install .*{name[:2]}"):
+        peer.prepare(ASKED["stft"], RATE, "cpu")
+
+
+def test_a_parameter_that_a_library_lacks_is_named() -> None:
+    with pytest.raises(NotRunError, match="torchaudio's mfcc has no lifter"):
+        PEERS["torchaudio"].prepare({**ASKED["mfcc"], "lifter": 22}, RATE, "cpu")
+    with pytest.raises(NotRunError, match="librosa has no stft with log-spaced bins"):
+        PEERS["librosa"].prepare({**ASKED["stft"], "freq_scale": "log"}, RATE, "cpu")
