@@ -19,7 +19,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    def faults(self, sample_rate: float) -> Iterator[Fault]:
+    def faults(self, sample_rate: float) -> Iterator[Fault]:  # noqa: ARG002
         """What is wrong with these values for audio of ``sample_rate`` Hz."""
         yield from ()
 

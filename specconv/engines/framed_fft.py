@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
@@ -84,7 +85,7 @@ class FramedSpectrum(nn.Module):
         """Blocks whose values are the spectra ``(n_clips, n_fft // 2 + 1, n_frames)``."""
         hop, n_fft = self.framing.hop_length, self.framing.n_fft
         n_clips = len(signal.waveforms)
-        clips, padded_frames, block_frames = n_clips, len(frames), len(frames)
+        clips, padded_frames, block_frames = n_clips, len(frames), n_clips * len(frames)
         if not whole:
             block_size = CPU_BLOCK if signal.waveforms.device.type == "cpu" else GPU_BLOCK
             padded_frames = max(1, min(len(frames), PADDED_SAMPLES // hop))
@@ -100,9 +101,12 @@ class FramedSpectrum(nn.Module):
                 weights = self.window.like(stretch)
                 for clip_rows, part in _tiles(rows, stop - first, block_frames):
                     inside = slice(clip_rows.start - rows.start, clip_rows.stop - rows.start)
-                    spectrum = torch.fft.rfft(framed[inside, part] * weights)
                     where = slice(first + part.start, first + part.stop)
-                    yield Block(clip_rows, where, DenseCoefficients(spectrum.transpose(1, 2)))
+                    yield Block(clip_rows, where, self.coefficients(framed[inside, part], weights))
+
+    def coefficients(self, frames: Tensor, weights: Tensor) -> Any:
+        """What a block holds of frames ``(n_clips, n_frames, n_fft)`` and the window."""
+        return DenseCoefficients(torch.fft.rfft(frames * weights).transpose(1, 2))
 
 
 def _tiles(rows: slice, n_frames: int, block_frames: int) -> Iterator[tuple[slice, slice]]:

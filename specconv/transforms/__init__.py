@@ -10,13 +10,21 @@ from pydantic import ValidationError
 from specconv.errors import ParameterError
 from specconv.parameters import validation_faults
 from specconv.transforms.base import Engine, Transform, TransformParameters
+from specconv.transforms.cqt import CqtParameters, VqtParameters
+from specconv.transforms.gammatone import GammatonegramParameters, GammatoneParameters
 from specconv.transforms.mel import MelParameters
+from specconv.transforms.mfcc import MfccParameters
 from specconv.transforms.stft import StftParameters
 from specconv.transforms.transform_set import TransformSet
 
 TYPES: Mapping[str, type[TransformParameters]] = {
     "stft": StftParameters,
     "mel": MelParameters,
+    "mfcc": MfccParameters,
+    "cqt": CqtParameters,
+    "vqt": VqtParameters,
+    "gammatone": GammatoneParameters,
+    "gammatonegram": GammatonegramParameters,
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from specconv.engines.front import Front, Reach
 from specconv.engines.memory import empty
 from specconv.engines.padding import Padded
-from specconv.errors import ParameterError
+from specconv.errors import Fault, ParameterError
 from specconv.layers import LAYERS
 from specconv.layers.base import Layer, LayerParameters, SpecgramInfo
 from specconv.layers.decibel import DecibelParameters
@@ -42,6 +43,19 @@ UNITS: Mapping[Scale, str] = {
 
 
 _NOTHING_KNOWN = SpecgramInfo(0, 0.0, 0, np.zeros(0))  # decibels are the same for all
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """From waveforms to coefficients by one engine.
+
+    front: what may be shared. reach: which of the two knows what samples a frame sees.
+    steps: from the front's blocks to `Coefficients`.
+    """
+
+    front: Front
+    reach: Reach
+    steps: tuple[nn.Module, ...] = ()
 
 
 class TransformParameters(Parameters):
@@ -106,6 +120,18 @@ class TransformParameters(Parameters):
     def make(self, sample_rate: float, *, trainable: bool) -> Transform:
         """The module, for values without faults."""
 
+    def engine_for(self, trainable: bool) -> Literal["conv1d", "fft"]:
+        """The engine that ``auto`` means: conv1d where kernels are trained, else fft.
+
+        For fixed kernels the fft engine was faster for every bank and hop measured (README, "Which engine").
+        Raises ParameterError for fft kernels that shall be trained.
+        """
+        if self.engine == "fft" and trainable:
+            raise ParameterError([Fault("engine", "fft has fixed kernels; use conv1d or auto to train them")])
+        if self.engine == "auto":
+            return "conv1d" if trainable else "fft"
+        return self.engine
+
     def level(self, of: Literal["magnitude", "power"]) -> list[nn.Module]:
         """What ``scale`` does to magnitudes or powers beyond naming them."""
         if self.scale == "log":
@@ -129,19 +155,19 @@ class Transform(nn.Module):
     def __init__(
         self,
         parameters: TransformParameters,
+        analysis: Analysis,
+        finish: Sequence[nn.Module],
+        *,
         sample_rate: float,
         hop_length: int,
         center_frequencies: NDArray[np.float64],
-        *,
-        front: Front,
-        reach: Reach,
-        finish: Sequence[nn.Module],
         units: str | None = None,
     ) -> None:
         super().__init__()
+        finish = [*analysis.steps, *finish]
         self.parameters_given = parameters
         self.name = parameters.name or parameters.type
-        self.front, self.reach = front, reach
+        self.front, self.reach = analysis.front, analysis.reach
         # What needs the whole clip (the decibels' top_db, and all that follows it) waits until it is there.
         needs_clip = [isinstance(module, Layer) and module.scope != "frame" for module in finish]
         first = needs_clip.index(True) if True in needs_clip else len(finish)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
-from specconv.engines.framed_fft import FramedSpectrum
 from specconv.errors import Fault
+from specconv.kernels.band import band_faults
 from specconv.kernels.mel import mel_frequencies, mel_weights
 from specconv.transforms.base import Transform
-from specconv.transforms.scaling import Projection
-from specconv.transforms.stft import FramedParameters
+from specconv.transforms.framed import FramedParameters
 
 
 class MelParameters(FramedParameters):
@@ -44,39 +45,33 @@ class MelParameters(FramedParameters):
     norm: Literal["slaney"] | None = "slaney"
     power: float | None = Field(None, gt=0)
 
+    @field_validator("norm", mode="before")
+    @classmethod
+    def _none_is_null(cls, norm: Any) -> Any:
+        return None if norm == "none" else norm
+
     @property
     def exponent(self) -> float:
         return self.power or (1.0 if self.scale == "magnitude" else 2.0)
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
-        yield from band_faults(self.f_min, self.f_max, sample_rate)
+        yield from band_faults(sample_rate, self.f_min, self.f_max or sample_rate / 2)
+
+    def weights(self, sample_rate: float) -> NDArray[np.float64]:
+        """The filters, ``(n_mels, n_fft // 2 + 1)``."""
+        return mel_weights(
+            sample_rate,
+            self.n_fft,
+            self.n_mels,
+            f_min=self.f_min,
+            f_max=self.f_max,
+            mel_scale=self.mel_scale,
+            norm=self.norm,
+        )
 
     def make(self, sample_rate: float, *, trainable: bool) -> Transform:
-        f_max = self.f_max or sample_rate / 2
-        band: dict[str, Any] = {"f_min": self.f_min, "f_max": f_max, "mel_scale": self.mel_scale}
-        weights = mel_weights(sample_rate, self.n_fft, self.n_mels, norm=self.norm, **band)
-        of: Literal["magnitude", "power"] = "magnitude" if self.exponent == 1.0 else "power"
-        front = FramedSpectrum(self.framing)
-        return Transform(
-            self,
-            sample_rate,
-            self.framing.hop_length,
-            mel_frequencies(self.n_mels, **band),
-            front=front,
-            reach=front,
-            finish=[Projection(weights, self.exponent, trainable=trainable), *self.level(of)],
-            units=of if self.scale in ("magnitude", "power") else None,
+        centres = mel_frequencies(
+            self.n_mels, f_min=self.f_min, f_max=self.f_max or sample_rate / 2, mel_scale=self.mel_scale
         )
-
-
-def band_faults(f_min: float, f_max: float | None, sample_rate: float) -> Iterator[Fault]:
-    """Faults of a band of frequencies: 0 <= f_min < f_max <= sample_rate / 2."""
-    nyquist = sample_rate / 2
-    if f_max is not None and f_max > nyquist:
-        yield Fault(
-            "f_max",
-            f"{f_max:g} Hz exceeds {nyquist:g} Hz, half of the sample rate; lower f_max or raise sample_rate",
-        )
-    if f_min >= (f_max or nyquist):
-        yield Fault("f_min", f"{f_min:g} Hz is not below f_max, {f_max or nyquist:g} Hz; lower f_min or raise f_max")
+        return self.projected(sample_rate, self.weights(sample_rate), centres, self.exponent, trainable=trainable)

@@ -6,6 +6,7 @@ A scaling reads one form of the coefficients (magnitude, power, phase or complex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,17 @@ from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
 
 Form = Literal["magnitude", "power", "phase", "complex"]
+
+
+FORMS: Mapping[str, Form] = {
+    "magnitude": "magnitude",
+    "power": "power",
+    "decibel": "power",
+    "log": "magnitude",
+    "complex": "complex",
+    "phase": "phase",
+}
+"""Which form of the coefficients each scale is made from."""
 
 
 class Detector(nn.Module):

@@ -4,8 +4,8 @@ J. B. Allen and L. R. Rabiner, "A unified approach to short-time Fourier analysi
 
     X[k, t] = sum_m w[m] · x[t·hop - n_fft//2 + m] · exp(-2jπ f_k m / sample_rate)
 
-with f_k = k · sample_rate / n_fft, and the window centred in the frame when it is shorter. Phases count from the
-frame's first sample, as in librosa and torch.
+with f_k = k · sample_rate / n_fft, or as ``freq_scale`` spaces them, and the window centred in the frame when it is
+shorter. Phases count from the frame's first sample, as in librosa and torch.
 """
 
 from __future__ import annotations
@@ -13,69 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from specconv.engines.framed_fft import FramedSpectrum, Framing
-from specconv.engines.padding import PadMode
 from specconv.errors import Fault, ParameterError
-from specconv.kernels.fourier import uniform_frequencies
-from specconv.kernels.windows import WindowSpec, window
-from specconv.transforms.base import Scale, Transform, TransformParameters
-from specconv.transforms.scaling import Detector, Form
-
-LARGEST_N_FFT = 2**22  # samples: 95 s at 44.1 kHz; beyond it a frame's spectrum alone fills caches and patience
-
-
-FORMS: Mapping[Scale, Form] = {
-    "magnitude": "magnitude",
-    "power": "power",
-    "decibel": "power",
-    "log": "magnitude",
-    "complex": "complex",
-    "phase": "phase",
-}
-"""Which form of the coefficients each scale is made from."""
-
-
-class FramedParameters(TransformParameters):
-    """What every transform over short-time spectra shares.
-
-    n_fft, win_length (n_fft if omitted), hop_length (a quarter of win_length): samples.
-    window: a name that scipy.signal.get_window knows, or such a tuple; periodic.
-    center: frame t is centred on sample t · hop_length, the ends padded by pad_mode; else it starts there.
-    """
-
-    n_fft: int = Field(2048, ge=2, le=LARGEST_N_FFT)
-    win_length: int | None = Field(None, ge=1)
-    hop_length: int | None = Field(None, ge=1)
-    window: WindowSpec = "hann"
-    center: bool = True
-    pad_mode: PadMode = "reflect"
-
-    @property
-    def framing(self) -> Framing:
-        """The values above with what was omitted filled in."""
-        win_length = self.win_length or self.n_fft
-        hop_length = self.hop_length or max(1, win_length // 4)
-        return Framing(self.n_fft, hop_length, win_length, self.window, self.center, self.pad_mode)
-
-    def faults(self, sample_rate: float) -> Iterator[Fault]:
-        yield from super().faults(sample_rate)
-        if self.win_length is not None and self.win_length > self.n_fft:
-            yield Fault(
-                "win_length",
-                f"{self.win_length} samples exceed n_fft, {self.n_fft}; lower win_length or raise n_fft",
-            )
-        try:
-            window(self.window, 8)
-        except ParameterError as error:
-            yield from error.faults
+from specconv.kernels.fourier import spaced_frequencies, uniform_frequencies
+from specconv.transforms.base import Transform
+from specconv.transforms.framed import FramedParameters
+from specconv.transforms.scaling import FORMS, Detector
 
 
 class StftParameters(FramedParameters):
     """Parameters of ``type: stft``.
 
     scale: magnitude, power, decibel (of power), log (of magnitude), complex or phase (rad).
+    freq_scale: uniform, the FFT's own bins; or linear, or log (also called log2), n_bins (n_fft // 2 + 1 if omitted) from
+        f_min (0 Hz; log: that of the FFT's first bin) to f_max (half the sample rate), Hz.
     """
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -86,19 +40,49 @@ class StftParameters(FramedParameters):
     }
 
     type: Literal["stft"] = "stft"
+    freq_scale: Literal["uniform", "linear", "log", "log2"] = "uniform"
+    f_min: float | None = Field(None, ge=0)
+    f_max: float | None = Field(None, gt=0)
+    n_bins: int | None = Field(None, ge=1, le=2**20)
+
+    def faults(self, sample_rate: float) -> Iterator[Fault]:
+        yield from super().faults(sample_rate)
+        given = [key for key in ("f_min", "f_max", "n_bins") if getattr(self, key) is not None]
+        if self.freq_scale == "uniform" and given:
+            yield Fault(given[0], "is given, but freq_scale is uniform: every bin is kept; set freq_scale: linear")
+            return
+        try:
+            self.frequencies(sample_rate)
+        except ParameterError as error:
+            yield from error.faults
+
+    def frequencies(self, sample_rate: float) -> NDArray[np.float64]:
+        """Of the bins, Hz."""
+        if self.freq_scale == "uniform":
+            return uniform_frequencies(sample_rate, self.n_fft)
+        lowest = 0.0 if self.freq_scale == "linear" else sample_rate / self.n_fft
+        return spaced_frequencies(
+            sample_rate,
+            self.n_fft,
+            self.n_bins,
+            lowest if self.f_min is None else self.f_min,
+            self.f_max or sample_rate / 2,
+            self.freq_scale,
+            parity="nnaudio" if self.parity == "nnaudio" else None,
+        )
 
     def make(self, sample_rate: float, *, trainable: bool) -> Transform:
-        framing = self.framing
-        frequencies = uniform_frequencies(sample_rate, self.n_fft)
-        form = FORMS[self.scale]
+        frequencies = self.frequencies(sample_rate)
+        if self.freq_scale == "uniform":
+            analysis = self.uniform_analysis(sample_rate, trainable=trainable)
+        else:
+            analysis = self.spaced_analysis(sample_rate, frequencies, trainable=trainable)
         level = self.level("power" if self.scale == "decibel" else "magnitude")
-        front = FramedSpectrum(framing)
         return Transform(
             self,
-            sample_rate,
-            framing.hop_length,
-            frequencies,
-            front=front,
-            reach=front,
-            finish=[Detector(form), *level],
+            analysis,
+            [Detector(FORMS[self.scale]), *level],
+            sample_rate=sample_rate,
+            hop_length=self.framing.hop_length,
+            center_frequencies=frequencies,
         )

@@ -1,0 +1,123 @@
+"""The fft engine of bins that are not uniform, over short-time frames: a nonuniform FFT.
+
+The frame is divided by the Fourier transform of an interpolating kernel, zero-padded to twice its length and
+transformed; each wanted frequency is then a short sum over its neighbours on that grid:
+
+    X(ν) = sum_m x[m] w[m] exp(-2jπ ν m) ≈ sum_j φ(νK - j) · FFT_K(x · w / φ̂)[j]
+
+with φ the Kaiser-Bessel kernel of TAPS points. It is centred on the middle of the frame, where φ̂ is real, so
+the interpolation is a real sparse matrix over the real and over the imaginary parts.
+
+J. I. Jackson et al., "Selection of a convolution function for Fourier inversion using gridding", 1991; P. J. Beatty,
+D. G. Nishimura and J. M. Pauly, "Rapid gridding reconstruction with a minimal oversampling ratio", 2005 (β).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import i0
+from torch import Tensor, nn
+
+from specconv.engines.constant import Constant
+from specconv.engines.framed_fft import FramedSpectrum, Framing
+
+OVERSAMPLING = 2
+# Neighbours that a frequency is summed from. The error, relative to the peak, is 4e-6 with 6, and 2e-7 with 8.
+TAPS = 6
+_BETA = np.pi * np.sqrt((TAPS / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8)
+
+
+class OversampledSpectrum(FramedSpectrum):
+    """Front of every set of nonuniform bins over the same frames; blocks of spectra ``(n_clips, n_frames, n_fft + 1)``."""
+
+    def __init__(self, framing: Framing) -> None:
+        super().__init__(framing)
+        distance = np.arange(framing.n_fft) - framing.n_fft // 2
+        self.window = Constant(self.window.values / _kernel_transform(distance, OVERSAMPLING * framing.n_fft))
+
+    @property
+    def key(self) -> Hashable:
+        return self.framing, OVERSAMPLING
+
+    def coefficients(self, frames: Tensor, weights: Tensor) -> Tensor:
+        """Spectra of frames ``(n_clips, n_frames, n_fft)`` whose middle is put at time 0."""
+        middle = self.framing.n_fft // 2
+        zeros = frames.new_zeros(()).expand(*frames.shape[:2], (OVERSAMPLING - 1) * self.framing.n_fft)
+        weighted = frames * weights
+        return torch.fft.rfft(torch.cat([weighted[..., middle:], zeros, weighted[..., :middle]], dim=-1))
+
+
+class Interpolation(nn.Module):
+    """From the blocks of an `OversampledSpectrum` to coefficients at any frequencies.
+
+    frequencies: ``(n_bins,)``, cycles a sample, 0 … 1/2.
+    """
+
+    def __init__(self, frequencies: NDArray[np.float64], n_fft: int) -> None:
+        super().__init__()
+        real, imaginary = _weights(frequencies, OVERSAMPLING * n_fft)
+        self._layout = [Constant(real, "csr"), Constant(imaginary, "csr")]
+        self._dense = [Constant(real), Constant(imaginary)]
+        # Phases count from the frame's first sample.
+        self._phases = Constant(np.exp(-2j * np.pi * frequencies * (n_fft // 2))[:, None])
+
+    def forward(self, spectrum: Tensor) -> SpacedCoefficients:
+        clips, frames, points = spectrum.shape
+        parts = torch.view_as_real(spectrum).permute(3, 2, 0, 1).reshape(2, points, clips * frames)
+        sparse = parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling()
+        weights = [constant.like(parts) for constant in (self._layout if sparse else self._dense)]
+        values = [(w @ part).view(-1, clips, frames).transpose(0, 1) for w, part in zip(weights, parts, strict=True)]
+        return SpacedCoefficients(values[0], values[1], self._phases)
+
+
+class SpacedCoefficients:
+    """Coefficients whose phase is turned only when somebody asks for it."""
+
+    def __init__(self, real: Tensor, imaginary: Tensor, phases: Constant) -> None:
+        self._real, self._imaginary, self._phases = real, imaginary, phases
+
+    @cached_property
+    def complex(self) -> Tensor:
+        values = torch.complex(self._real, self._imaginary)
+        return values * self._phases.like(values)
+
+    @cached_property
+    def power(self) -> Tensor:
+        return self._real * self._real + self._imaginary * self._imaginary
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        # The root's slope at silence is infinite; hypot's subgradient is not.
+        return self.complex.abs() if self._real.requires_grad else self.power.sqrt()
+
+
+def _kernel_transform(distance: NDArray[np.int64], n_points: int) -> NDArray[np.float64]:
+    """φ̂ at so many samples from the middle of a frame that is transformed on ``n_points``."""
+    root = np.sqrt(_BETA**2 - (np.pi * TAPS * distance / n_points) ** 2)  # real: the frame fills half of the points
+    transform: NDArray[np.float64] = TAPS * np.sinh(root) / root / i0(_BETA)
+    return transform
+
+
+def _weights(frequencies: NDArray[np.float64], n_points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interpolation of real and of imaginary parts, each ``(n_bins, n_points // 2 + 1)``.
+
+    Points beyond 0 Hz and Nyquist are conjugates: their imaginary parts count negative.
+    """
+    position = frequencies * n_points
+    first = np.ceil(position - TAPS / 2).astype(np.int64)
+    points = first[:, None] + np.arange(TAPS)
+    offset = 2 * (position[:, None] - points) / TAPS
+    values = np.where(np.abs(offset) <= 1, i0(_BETA * np.sqrt(np.maximum(0, 1 - offset**2))) / i0(_BETA), 0.0)
+    wrapped = points % n_points
+    mirrored = wrapped > n_points // 2
+    columns = np.where(mirrored, n_points - wrapped, wrapped)
+    real, imaginary = np.zeros((2, len(frequencies), n_points // 2 + 1))
+    rows = np.broadcast_to(np.arange(len(frequencies))[:, None], columns.shape)
+    np.add.at(real, (rows, columns), values)
+    np.add.at(imaginary, (rows, columns), np.where(mirrored, -values, values))
+    return real, imaginary

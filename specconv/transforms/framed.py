@@ -1,0 +1,121 @@
+"""What every transform over short-time spectra shares: the frames, the engine, a projection of the bins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import nn
+
+from specconv.engines.conv1d import Conv1dBank
+from specconv.engines.framed_fft import FramedSpectrum, Framing
+from specconv.engines.padding import PadMode
+from specconv.engines.spaced_fft import Interpolation, OversampledSpectrum
+from specconv.errors import Fault, ParameterError
+from specconv.kernels.bank import KernelBank
+from specconv.kernels.fourier import fourier_bank, uniform_frequencies
+from specconv.kernels.windows import WindowSpec, window
+from specconv.transforms.base import Analysis, Transform, TransformParameters
+from specconv.transforms.scaling import Projection
+
+LARGEST_N_FFT = 2**22  # samples: 95 s at 44.1 kHz; beyond it a frame's spectrum alone fills caches and patience
+# Kernels of the conv1d engine are written out: n_fft · (n_fft / 2 + 1) complex numbers, 2 GB at this bound.
+LARGEST_CONVOLVED = 2**14
+
+
+class FramedParameters(TransformParameters):
+    """n_fft, win_length (n_fft if omitted), hop_length (a quarter of win_length): samples.
+
+    window: a name that scipy.signal.get_window knows, or such a tuple; periodic.
+    center: frame t is centred on sample t · hop_length, the ends padded by pad_mode; else it starts there.
+    """
+
+    n_fft: int = Field(2048, ge=2, le=LARGEST_N_FFT)
+    win_length: int | None = Field(None, ge=1)
+    hop_length: int | None = Field(None, ge=1)
+    window: WindowSpec = "hann"
+    center: bool = True
+    pad_mode: PadMode = "reflect"
+
+    @property
+    def framing(self) -> Framing:
+        """The values above with what was omitted filled in."""
+        win_length = self.win_length or self.n_fft
+        hop_length = self.hop_length or max(1, win_length // 4)
+        return Framing(self.n_fft, hop_length, win_length, self.window, self.center, self.pad_mode)
+
+    def faults(self, sample_rate: float) -> Iterator[Fault]:
+        yield from super().faults(sample_rate)
+        if self.win_length is not None and self.win_length > self.n_fft:
+            yield Fault(
+                "win_length",
+                f"{self.win_length} samples exceed n_fft, {self.n_fft}; lower win_length or raise n_fft",
+            )
+        if self.engine == "conv1d" and self.n_fft > LARGEST_CONVOLVED:
+            yield Fault(
+                "n_fft", f"{self.n_fft} exceeds {LARGEST_CONVOLVED}, the most that conv1d can hold; use engine: fft"
+            )
+        try:
+            window(self.window, 8)
+        except ParameterError as error:
+            yield from error.faults
+
+    def uniform_analysis(self, sample_rate: float, *, trainable: bool) -> Analysis:
+        """Coefficients at the FFT's own frequencies."""
+        if self.engine_for(trainable) == "conv1d":
+            return self._convolved(sample_rate, uniform_frequencies(sample_rate, self.n_fft), trainable)
+        front = FramedSpectrum(self.framing)
+        return Analysis(front, front)
+
+    def spaced_analysis(self, sample_rate: float, frequencies: NDArray[np.float64], *, trainable: bool) -> Analysis:
+        """Coefficients at any frequencies, Hz."""
+        if self.engine_for(trainable) == "conv1d":
+            return self._convolved(sample_rate, frequencies, trainable)
+        front = OversampledSpectrum(self.framing)
+        return Analysis(front, front, (Interpolation(frequencies / sample_rate, self.n_fft),))
+
+    def _convolved(self, sample_rate: float, frequencies: NDArray[np.float64], trainable: bool) -> Analysis:
+        framing = self.framing
+        bank = fourier_bank(
+            sample_rate, framing.n_fft, frequencies, win_length=framing.win_length, window=framing.window
+        )
+        if not framing.center:
+            bank = _starting(bank, framing.n_fft)
+        convolved = Conv1dBank(bank, framing.hop_length, trainable=trainable)
+        # A shorter window lies in the middle of the frame, but the frame is what must fit into the clip.
+        front = convolved.front(framing.pad_mode, beyond=2 * framing.left - framing.n_fft)
+        return Analysis(front, front, (convolved,))
+
+    def projected(
+        self,
+        sample_rate: float,
+        weights: NDArray[np.float64],
+        center_frequencies: NDArray[np.float64],
+        exponent: float,
+        *,
+        trainable: bool,
+        after: Sequence[nn.Module] = (),
+        units: str | None = None,
+    ) -> Transform:
+        """``weights (n_bins, n_fft // 2 + 1)`` times magnitudes to the power of ``exponent``, on the scale chosen."""
+        of: Literal["magnitude", "power"] = "magnitude" if exponent == 1.0 else "power"
+        if units is None and self.scale in ("magnitude", "power"):
+            units = of
+        return Transform(
+            self,
+            self.uniform_analysis(sample_rate, trainable=trainable),
+            [Projection(weights, exponent, trainable=trainable), *self.level(of), *after],
+            sample_rate=sample_rate,
+            hop_length=self.framing.hop_length,
+            center_frequencies=center_frequencies,
+            units=units,
+        )
+
+
+def _starting(bank: KernelBank, n_fft: int) -> KernelBank:
+    """The bank with time 0 at the frame's first sample, where its phases count from anyway."""
+    return replace(bank, starts=bank.starts + n_fft // 2, gains=np.ones(bank.n_bins))
