@@ -170,7 +170,7 @@ def collate(samples: Sequence[Sample]) -> tuple[Tensor | list[Tensor], Labels]:
     stacked = torch.stack(specgrams) if len({specgram.shape for specgram in specgrams}) == 1 else specgrams
     columns = {field: [labels[field] for _, labels in samples] for field in samples[0][1]}
     return stacked, {
-        field: torch.tensor(column) if isinstance(column[0], (int, float)) else column
+        field: torch.as_tensor(np.array(column)) if isinstance(column[0], (int, float)) else column
         for field, column in columns.items()
     }
 
