@@ -44,7 +44,7 @@ def test_its_spectrum_slopes_as_its_color(color: Color) -> None:
 
 
 @every_color
-@pytest.mark.parametrize("length", [1, 2, 3, 17, 100])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 17, 100])
 def test_short_and_odd_lengths_have_the_same_power(color: Color, length: int) -> None:
     n = noise(Noise(1.0, color), 20_000, length)
     assert n.shape == (20_000, length)
