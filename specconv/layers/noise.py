@@ -53,9 +53,7 @@ class Noise(Layer):
         gain: float | Tensor = self.power
         if self.random_gain:
             one_a_clip = (len(x), *[1] * (x.dim() - 1))
-            gain = self.power * torch.rand(
-                one_a_clip, generator=self.generator, dtype=x.dtype, device=x.device
-            )
+            gain = self.power * torch.rand(one_a_clip, generator=self.generator, dtype=x.dtype, device=x.device)
         return (x + gain * noise).to(clips.dtype)
 
     def extra_repr(self) -> str:

@@ -35,9 +35,7 @@ def clips(seed: int = 0, *, lowest: float = -12) -> NDArray[np.float64]:
 @pytest.mark.parametrize("multiplier", [10.0, 20.0])
 @pytest.mark.parametrize("reference", [1.0, 0.02, 1e-12, "max"])
 @pytest.mark.parametrize("top_db", [None, 80.0, 7.5])
-def test_it_is_its_definition_clip_by_clip(
-    multiplier: float, reference: float | str, top_db: float | None
-) -> None:
+def test_it_is_its_definition_clip_by_clip(multiplier: float, reference: float | str, top_db: float | None) -> None:
     x = clips()
     layer = Decibel(multiplier, reference, 1e-10, top_db)  # type: ignore[arg-type]
     expected = np.stack([definition(clip, multiplier, reference, 1e-10, top_db) for clip in x])
@@ -98,9 +96,7 @@ def test_parity_librosa(of: Scale) -> None:
 def test_parity_torchaudio(of: Scale, top_db: float | None) -> None:
     x = torch.tensor(clips(), dtype=torch.float32)
     theirs = torchaudio.transforms.AmplitudeToDB(of, top_db=top_db)
-    ours = DecibelParameters.model_validate({"of": of, "parity": "torchaudio", "top_db": top_db}).build(
-        ANY_SOURCE
-    )
+    ours = DecibelParameters.model_validate({"of": of, "parity": "torchaudio", "top_db": top_db}).build(ANY_SOURCE)
     # One threshold a clip: what torchaudio does with a channel axis, and not without one.
     torch.testing.assert_close(ours(x), theirs(x[:, None])[:, 0], rtol=1e-6, atol=2e-5)
     stereo = x.reshape(2, 2, 9, 17)
@@ -113,9 +109,7 @@ def test_parity_nnaudio() -> None:
 
     theirs = MFCC(verbose=False)
     x = torch.tensor(clips(), dtype=torch.float32)
-    torch.testing.assert_close(
-        decibel_like("nnaudio", "power")(x), theirs._power_to_db(x), rtol=1e-6, atol=2e-5
-    )
+    torch.testing.assert_close(decibel_like("nnaudio", "power")(x), theirs._power_to_db(x), rtol=1e-6, atol=2e-5)
 
 
 @pytest.mark.parity

@@ -20,9 +20,7 @@ def definition(x: NDArray[np.float64], win_length: int, mode: str) -> NDArray[np
     reach = win_length // 2
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(reach, reach)], mode=NUMPY_MODE[mode])  # type: ignore[call-overload]
     windows = np.lib.stride_tricks.sliding_window_view(padded, win_length, axis=-1)
-    slopes, _ = np.polynomial.polynomial.polyfit(np.arange(win_length), windows.reshape(-1, win_length).T, 1)[
-        1::-1
-    ]
+    slopes, _ = np.polynomial.polynomial.polyfit(np.arange(win_length), windows.reshape(-1, win_length).T, 1)[1::-1]
     return slopes.reshape(x.shape)
 
 

@@ -34,9 +34,7 @@ def kapre_filterbank_log(
     basis = np.zeros((n_bins, n_freq))
     for i in range(n_bins):
         center = f_min * 2.0 ** (i / bins_per_octave)
-        basis[i, 1:] = np.exp(
-            -0.5 * ((log_freqs - np.log2(center)) / sigma) ** 2 - np.log2(sigma) - log_freqs
-        )
+        basis[i, 1:] = np.exp(-0.5 * ((log_freqs - np.log2(center)) / sigma) ** 2 - np.log2(sigma) - log_freqs)
     return np.asarray(librosa.util.normalize(basis, norm=1, axis=1))
 
 
@@ -194,9 +192,7 @@ def test_mel_needs_the_bins_of_a_fourier_transform(frequencies: NDArray[np.float
 
 def test_filters_between_the_bins_are_warned_of() -> None:
     with pytest.warns(SpecconvWarning, match="of 60 linear filters hold no bin"):
-        FilterbankParameters(n_filters=60, init="linear", f_min=1000, f_max=1500).build(
-            stft_source(512, 16000.0)
-        )
+        FilterbankParameters(n_filters=60, init="linear", f_min=1000, f_max=1500).build(stft_source(512, 16000.0))
     with pytest.warns(SpecconvWarning, match="mel filters hold no bin"):
         FilterbankParameters(n_filters=200).build(stft_source(512, 16000.0))
 

@@ -135,9 +135,7 @@ def test_half_precision_keeps_its_type(config: str, dtype: torch.dtype, training
     assert out.dtype == dtype
     # Half a unit in the last place of the result; a filterbank also rounds its weights and products.
     unit = torch.finfo(dtype).eps
-    torch.testing.assert_close(
-        out.float(), exact, rtol=2 * unit, atol=2 * unit * exact.detach().abs().max().item()
-    )
+    torch.testing.assert_close(out.float(), exact, rtol=2 * unit, atol=2 * unit * exact.detach().abs().max().item())
 
 
 @every_layer

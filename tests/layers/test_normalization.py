@@ -77,9 +77,7 @@ def test_float32_is_as_exact_as_its_numbers(over: Over, across: Across) -> None:
 @every_way
 @pytest.mark.parametrize("level", [0.0, -100.0, 0.1, 1e-7, 1e30])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_whatever_is_constant_becomes_zero(
-    over: Over, across: Across, level: float, dtype: torch.dtype
-) -> None:
+def test_whatever_is_constant_becomes_zero(over: Over, across: Across, level: float, dtype: torch.dtype) -> None:
     x = torch.full((3, 1, 13, 1001), level, dtype=dtype, requires_grad=True)
     y = Normalization(over, across)(x)
     assert (y == 0).all()
@@ -123,10 +121,7 @@ def test_an_hour_in_blocks_loses_nothing() -> None:
 
 def test_units_and_scope_say_what_it_is() -> None:
     source = SpecgramInfo(7, 16000.0, 256, np.linspace(0, 8000, 7), "dB")
-    scopes = {
-        over: NormalizationParameters(over=over).scope
-        for over in ("freq", "time", "channel", "clip", "batch")
-    }
+    scopes = {over: NormalizationParameters(over=over).scope for over in ("freq", "time", "channel", "clip", "batch")}
     assert scopes == {"freq": "clip", "time": "frame", "channel": "clip", "clip": "clip", "batch": "batch"}
     assert NormalizationParameters(over="time", across="batch").scope == "batch"
     assert NormalizationParameters(over="freq").output(source).units == "deviations"

@@ -105,9 +105,7 @@ def test_more_bins_than_there_are_is_a_fault() -> None:
     SpecAugmentParameters(time_mask_param=5, freq_mask_param=8).build(source)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"p": 1.5}, {"n_time_masks": -1}, {"time_mask_param": -1}, {"freq_mask_param": "x"}]
-)
+@pytest.mark.parametrize("wrong", [{"p": 1.5}, {"n_time_masks": -1}, {"time_mask_param": -1}, {"freq_mask_param": "x"}])
 def test_impossible_values_are_named(wrong: dict[str, object]) -> None:
     given: dict[str, object] = {"time_mask_param": 5, "freq_mask_param": 5, **wrong}
     with pytest.raises(ValidationError, match=next(iter(wrong))):
