@@ -39,9 +39,7 @@ class AudioFormat:
             bound = f"above 0 and at most {LONGEST_DURATION:.0f} (a day)"
             faults.append(Fault("duration", f"{duration} s; give seconds {bound}, as 4.0"))
         if not faults and rate is not None and duration is not None and round(duration * rate) < 1:
-            faults.append(
-                Fault("duration", f"{duration} s is no sample at {rate} Hz; give {1 / rate} or more")
-            )
+            faults.append(Fault("duration", f"{duration} s is no sample at {rate} Hz; give {1 / rate} or more"))
         if faults:
             raise ParameterError(faults)
 

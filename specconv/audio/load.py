@@ -92,9 +92,7 @@ class AudioStream(Iterator[Tensor]):
         self._channels = wanted.channels
         decoded = self._decoded(plan.n_in)
         converted = decoded if plan.resampler is None else plan.resampler.blocks(decoded)
-        self._blocks: Iterator[Tensor] = fit_blocks(
-            self._counted(converted, plan.n_out), block_samples, plan.n_out
-        )
+        self._blocks: Iterator[Tensor] = fit_blocks(self._counted(converted, plan.n_out), block_samples, plan.n_out)
 
     def _decoded(self, n_in: int | None) -> Iterator[Tensor]:
         blocks = self._source.blocks(n_in)

@@ -42,15 +42,15 @@ class Resampler:
 
     def __init__(self, up: int, down: int) -> None:
         self.up, self.down = up, down
-        slower = _ROLLOFF * min(up, down)
-        self._margin = math.ceil(_ZERO_CROSSINGS * down / slower)  # inputs heard on each side
+        cutoff = _ROLLOFF * min(up, down)
+        self._margin = math.ceil(_ZERO_CROSSINGS * down / cutoff)  # inputs heard on each side
         # A frame is `step` inputs and `width` outputs; few outputs a frame make a slow product.
         frames = 1 + 15 // up if 16 * self._band(16, up, down) <= _DENSE_WEIGHTS else 1
         self._step, self._width = frames * down, frames * up
         group = self._group_size()
         n_groups = -(-self._width // group)
         self._starts = torch.arange(n_groups) * (group * self._step) // self._width
-        self._weights = self._make_weights(group, slower)
+        self._weights = self._make_weights(group, cutoff)
         self._frames = max(_TILE_SAMPLES // self._step, 1)
         self._stride = self._frames * self._step
         band = self._weights.shape[1]
@@ -122,19 +122,17 @@ class Resampler:
         """Inputs heard by ``group`` neighbouring outputs."""
         return (group - 1) * down // up + 2 * self._margin + 2
 
-    def _make_weights(self, group: int, slower: float) -> Tensor:
+    def _make_weights(self, group: int, cutoff: float) -> Tensor:
         """(group, input, output) float32."""
         band = torch.arange(self._band(group, self.up, self.down))[:, None] - self._margin
         weights = torch.empty(len(self._starts), len(band), group)
         for k, start in enumerate(self._starts.tolist()):
             outputs = k * group + torch.arange(group)
             # (i / down - j / up) in exact integers, then in units of zero crossings
-            crossings = ((start + band) * self.up - outputs * self.down).double() * (
-                slower / (self.up * self.down)
-            )
+            crossings = ((start + band) * self.up - outputs * self.down).double() * (cutoff / (self.up * self.down))
             crossings.clamp_(-_ZERO_CROSSINGS, _ZERO_CROSSINGS)
             window = torch.cos(crossings * (math.pi / (2 * _ZERO_CROSSINGS))) ** 2
-            weights[k] = torch.sinc(crossings) * window * (slower / self.down)
+            weights[k] = torch.sinc(crossings) * window * (cutoff / self.down)
         return weights
 
 

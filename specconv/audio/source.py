@@ -65,9 +65,9 @@ class Source:
     """
 
     def __init__(self, path: StrPath) -> None:
-        self.path = os.fsdecode(path)
         self._fd = -1
         self._file: _ForwardFile | None = None
+        self.path = os.fsdecode(path)
         self._fd = self._open_regular_file()
         try:
             least = self._check_whole()
@@ -75,9 +75,8 @@ class Source:
             self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
             self.n_samples = -1 if file.frames >= _LENGTH_UNKNOWN else int(file.frames)
             if self.sample_rate < 1:
-                raise self.error(
-                    "open", f"its sample rate is {self.sample_rate} Hz, 1 is the least; correct the header"
-                )
+                found = f"its sample rate is {self.sample_rate} Hz, 1 is the least"
+                raise self.error("open", f"{found}; correct the header")
             # libsndfile scales the integers of MIDI sample dumps otherwise than their floats
             self._sample_type = "float32" if file.format == "SDS" else _sample_type(file.subtype)
             self._promised = self.n_samples
@@ -164,9 +163,7 @@ class Source:
 
     def _check_mpeg_length(self, least: int) -> None:
         if 0 <= self.n_samples < least:
-            found = (
-                f"its first frame lets {self.n_samples} samples be expected, its frames hold {least} or more"
-            )
+            found = f"its first frame lets {self.n_samples} samples be expected, its frames hold {least} or more"
             cure = "rewrite it with a true header (ffmpeg -i old.mp3 -c copy new.mp3)"
             raise self.error("decode", f"{found}; {cure}")
 

@@ -75,9 +75,7 @@ def least_samples(fd: int, size: int) -> int:
         promised, found = (n // data.frame_size for n in (data.size, size - data.start))
         if found < promised:
             unit = "samples" if data.frame_size > 1 else "bytes of samples"
-            raise CutShortError(
-                f"the header promises {promised} {unit}, {max(found, 0)} are there; {_COPY_AGAIN}"
-            )
+            raise CutShortError(f"the header promises {promised} {unit}, {max(found, 0)} are there; {_COPY_AGAIN}")
     return 0
 
 
@@ -161,9 +159,7 @@ def _caf(fd: int, start: int) -> _Data | None:
 
 def _au(head: bytes, start: int) -> _Data | None:
     byteorder: _ByteOrder = "big" if head[:4] == b".snd" else "little"
-    offset, size, encoding, _rate, channels = (
-        int.from_bytes(head[at : at + 4], byteorder) for at in range(4, 24, 4)
-    )
+    offset, size, encoding, _rate, channels = (int.from_bytes(head[at : at + 4], byteorder) for at in range(4, 24, 4))
     if size == 0xFFFFFFFF:
         return None
     return _Data(start + offset, size, max(_AU_BYTES.get(encoding, 0) * channels, 1))

@@ -68,9 +68,7 @@ def test_compressed_audio_is_read_forward_in_blocks(write, monkeypatch, name: st
     monkeypatch.setattr("specconv.audio.source._BLOCK_SAMPLES", 777)
     assert torch.equal(decode(path).waveform, whole)
     if name != "a.mp3":  # whose first frames differ in the last bit after soundfile's seek
-        np.testing.assert_array_equal(
-            to_mono(whole.numpy().T, "mono"), soundfile.read(path, dtype="float32")[0]
-        )
+        np.testing.assert_array_equal(to_mono(whole.numpy().T, "mono"), soundfile.read(path, dtype="float32")[0])
 
 
 def test_first_channel_is_the_first(write) -> None:
@@ -80,9 +78,7 @@ def test_first_channel_is_the_first(write) -> None:
     assert torch.equal(first, torch.tensor([1000, 3000]) / 32768)
 
 
-@pytest.mark.parametrize(
-    ("subtype", "largest"), [("PCM_16", 32767 / 32768), ("PCM_32", 1.0), ("FLOAT", 1e12)]
-)
+@pytest.mark.parametrize(("subtype", "largest"), [("PCM_16", 32767 / 32768), ("PCM_32", 1.0), ("FLOAT", 1e12)])
 def test_mean_does_not_overflow(write, subtype: str, largest: float) -> None:
     path = write(samples=np.full((50, 10), largest), subtype=subtype)
     np.testing.assert_allclose(load(path, AudioFormat()).waveform, largest, rtol=1e-6)

@@ -90,17 +90,13 @@ def test_load_is_decode_then_resample(write) -> None:
 def test_duration_decodes_no_more_than_it_needs(write, monkeypatch) -> None:
     path, asked = write(sample_rate=44100, n=441_000), []
     read = source_module.Source._read
-    monkeypatch.setattr(
-        source_module.Source, "_read", lambda self, n, done: asked.append(n) or read(self, n, done)
-    )
+    monkeypatch.setattr(source_module.Source, "_read", lambda self, n, done: asked.append(n) or read(self, n, done))
     load(path, AudioFormat(16000, duration=1.0))
     assert 44100 <= sum(asked) <= 44200
 
 
 def test_one_sample_is_enough(write) -> None:
-    clip = load(
-        write(samples=np.array([16384], np.int16), sample_rate=48000), AudioFormat(16000, duration=0.001)
-    )
+    clip = load(write(samples=np.array([16384], np.int16), sample_rate=48000), AudioFormat(16000, duration=0.001))
     assert clip.n_samples == 1
     assert len(clip.waveform) == 16
 

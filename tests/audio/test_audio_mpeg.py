@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_a_cut_mp3_with_a_header(tmp_path: Path, cut, missing: int) -> None:
     path = varying(tmp_path / "a.mp3")
     count = counted(path)
     if missing == 1:  # one frame is not missed: some encoders count one too many
-        assert counted(cut(path, 1)).cut
+        assert counted(cut(path, 1)) == replace(count, frames=count.frames - 1, cut=True)
         return
     with pytest.raises(AudioError, match=rf"promises {count.promised} MPEG frames, \d+ are there"):
         decode(cut(path, 2 * missing))

@@ -35,9 +35,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
     assert reason(tmp_path / "a.wav", "open").startswith("it is empty (0 bytes)")
 
 
-@pytest.mark.parametrize(
-    "content", [b"My notes of today, in words.\n" * 99, b"R", bytes(5000), b"RIFF\x24\0\0\0WAVE"]
-)
+@pytest.mark.parametrize("content", [b"My notes of today, in words.\n" * 99, b"R", bytes(5000), b"RIFF\x24\0\0\0WAVE"])
 def test_what_is_no_audio(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     assert "libsndfile finds no audio in it" in reason(tmp_path / "a.wav", "open")

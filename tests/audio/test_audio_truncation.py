@@ -123,9 +123,7 @@ def test_a_tag_in_front_is_skipped(write, cut) -> None:
         decode(cut(path, 2000))
 
 
-@pytest.mark.parametrize(
-    "magic", [b"RIFF", b"FORM", b"riff", b"caff", b".snd", b"NIST", b"OggS", b"ID3", b"\xff\xfb"]
-)
+@pytest.mark.parametrize("magic", [b"RIFF", b"FORM", b"riff", b"caff", b".snd", b"NIST", b"OggS", b"ID3", b"\xff\xfb"])
 def test_a_beginning_alone_is_refused_in_words(tmp_path: Path, magic: bytes) -> None:
     generator = np.random.default_rng(1)
     for n in range(0, 60, 7):
