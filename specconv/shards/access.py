@@ -25,6 +25,7 @@ from specconv.shards.regular import regular_file
 T = TypeVar("T")
 
 _SHUFFLE = 2
+_CHUNK_CACHE = 2**19  # bytes a dataset: two chunks, for clips that share one; the default keeps 8 MiB of each shard
 # How many times larger than its bytes a dataset can honestly be, by filter: the most that each format can
 # express.
 _LARGEST_RATIO: dict[int | None, int] = {None: 1, 1: 1100, 32000: 100, 32015: 50_000}
@@ -129,7 +130,7 @@ def open_file(path: Path) -> Access:
     size = regular_file(path)
     try:
         # No file lock: shards never change under their name, and network file systems may refuse to lock.
-        return Access(path, h5py.File(path, "r", locking=False), size)
+        return Access(path, h5py.File(path, "r", locking=False, rdcc_nbytes=_CHUNK_CACHE), size)
     except (OSError, RuntimeError, ValueError) as error:
         if "unable to lock file" in str(error):
             cure = "its file system refuses file locks: unset HDF5_USE_FILE_LOCKING, which asks for them"
