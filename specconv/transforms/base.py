@@ -137,11 +137,12 @@ class TransformParameters(Parameters):
         if self.scale == "log":
             return [Logarithm(self.amin or (1e-10 if of == "power" else 1e-5))]
         if self.scale == "decibel":
-            given = {"amin": self.amin, "top_db": self.top_db}
-            chosen = {name: value for name, value in given.items() if name in self.model_fields_set and value}
-            decibel = DecibelParameters.model_validate(
-                {"of": of, "parity": self.parity, "reference": self.ref, **chosen}
-            )
+            given: dict[str, Any] = {"of": of, "parity": self.parity, "reference": self.ref}
+            if self.amin is not None:
+                given["amin"] = self.amin
+            if "top_db" in self.model_fields_set:  # null switches the parity library's off
+                given["top_db"] = self.top_db
+            decibel = DecibelParameters.model_validate(given)
             return [decibel.make(_NOTHING_KNOWN)]
         return []
 
