@@ -29,7 +29,7 @@ from specconv.kernels.windows import cosine_terms
 
 CHUNK = 1 << 13  # points at a time: the scratch arrays stay in the cache
 WIDEST_ZOOM = 6  # a zoom FFT takes as long as a plain one of so many times the points
-SHORTEST_SERIES = 8  # samples a term; a shorter window's poles wrap around the circle
+SHORTEST_SERIES = 2  # samples a term; a shorter window's poles wrap around the circle
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +150,7 @@ def _sidelobe_reach(terms: tuple[float, ...], lengths: NDArray[np.int64], tolera
         middle = (inner + outer) / 2
         is_loud = exceeds(middle)
         inner, outer = np.where(is_loud, middle, inner), np.where(is_loud, outer, middle)
-    short = n < SHORTEST_SERIES * len(terms)  # hardly more than a main lobe: the whole circle
-    reach: NDArray[np.float64] = np.where(short, n / 2, outer)[:, 0]
+    reach: NDArray[np.float64] = outer[:, 0]
     return reach
 
 
