@@ -25,7 +25,7 @@ from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.output import open_output
 from specconv.pipeline.plan import Plan, make_plan
 from specconv.pipeline.report import Failure, Progress, Report, Silent, Stopwatch
-from specconv.pipeline.stages import Window, decode_ahead, transform, windows
+from specconv.pipeline.stages import Computing, Window, decode_ahead, windows
 from specconv.pipeline.write_behind import WriteBehind
 
 
@@ -86,12 +86,11 @@ def run(
         progress.start(clips=kept_clips + todo_clips, done=kept_clips)
         started = time.perf_counter()
         audio_seconds = 0.0
-        plan.transforms.to(device).eval()
-        with WriteBehind(plan, clock) as writing:
+        with WriteBehind(plan, clock) as writing, Computing(plan.transforms, device) as computing:
             for window in windows(plan, decode_ahead(plan, output.todo, workers)):
                 if strict:
                     _stop_at_failure(window)
-                seconds = _convert_window(plan, window, device, writing, clock)
+                seconds = _convert_window(plan, window, computing, writing, clock)
                 audio_seconds += seconds
                 progress.advance(clips=len(window.clips), audio_seconds=seconds)
             writing.finish()
@@ -110,25 +109,25 @@ def run(
         )
 
 
-def _convert_window(plan: Plan, window: Window, device: torch.device, writing: WriteBehind, clock: Stopwatch) -> float:
+def _convert_window(plan: Plan, window: Window, computing: Computing, writing: WriteBehind, clock: Stopwatch) -> float:
     """Transform a window and hand it on; returns the seconds of audio in it."""
     if window.clips[0].is_long:
-        return _convert_long(plan, window, device, writing, clock)
+        return _convert_long(plan, window, computing, writing, clock)
     loaded = [item.audio for item in window.clips if item.audio is not None]
     for audio in loaded:
         for stage, seconds in audio.seconds.items():
             clock.seconds[stage] += seconds
     with clock.measure("compute"):
-        specgrams = transform(plan.transforms, [audio.waveform for audio in loaded], device) if loaded else {}
+        specgrams = computing([audio.waveform for audio in loaded]) if loaded else {}
     writing.write(window, specgrams)
     return sum(len(audio.waveform) for audio in loaded) / plan.sample_rate
 
 
-def _convert_long(plan: Plan, window: Window, device: torch.device, writing: WriteBehind, clock: Stopwatch) -> float:
+def _convert_long(plan: Plan, window: Window, computing: Computing, writing: WriteBehind, clock: Stopwatch) -> float:
     """The same for one clip that streams from its file through the transforms into the shard."""
     item = window.clips[0]
-    long_clip = LongClip(plan, item, device)
-    with clock.measure("compute"):
+    long_clip = LongClip(plan, item, computing.device)
+    with clock.measure("compute"), computing.all_cores():
         try:
             writing.write_long(window, item, long_clip)
         except AudioError as error:

@@ -2,7 +2,7 @@
 
     decode_ahead   every clip in order, decoded by threads ahead of its use
     windows        clips of one shard that fit into memory together
-    transform      their specgrams, each clip's own frames
+    Computing      their specgrams, each clip's own frames
 
 Decoding runs in threads, transforming where the iterator is pulled, writing elsewhere (see ``convert``).
 """
@@ -13,7 +13,9 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ WINDOW_BYTES = 2**27  # waveforms and specgrams that are in memory together, a f
 WINDOW_CLIPS = 256
 AHEAD_BYTES = 2**26  # decoded waveforms that wait for their window
 LEAST_LONG_FILE = 2**19  # bytes; no smaller file is worth a look at its header: at 64 kbit/s it lasts a minute
+MOST_THREADS = 8  # that compute; each holds Python's lock for a few per cent of its time
 PADDING_WASTE = 0.2  # of the samples of a batch, at most, where clips differ in length
 
 
@@ -142,42 +145,79 @@ def windows(plan: Plan, decoded: Iterable[Decoded]) -> Iterator[Window]:
         yield Window(clips[0].shard, clips)
 
 
-def transform(
-    transforms: TransformSet, waveforms: Sequence[torch.Tensor], device: torch.device
-) -> dict[str, list[Frames]]:
-    """Specgrams of clips of any lengths: for each transform, one array ``(n_bins, n_frames)`` a clip, in order.
+class Computing:
+    """Transforms windows of clips; on a CPU several threads each take a share of the clips.
 
-    Clips of similar length are computed together; that changes none of their numbers. A device that runs out of memory
-    is given half as many at a time.
+    Within an operation torch's own threads wait for each other many times a millisecond, and on a machine that does
+    other things (decoding, writing) they wait long. Threads that each follow their own clips do not wait: while the
+    context is open torch gives each operation but its share of the cores.
     """
-    lengths = [len(waveform) for waveform in waveforms]
-    found: dict[str, list[Any]] = {name: [None] * len(lengths) for name in transforms.by_name}
-    groups = [list(range(len(lengths)))]
-    if len(set(lengths)) > 1:
-        groups = [list(group) for group in similar_lengths(lengths, PADDING_WASTE, sum(lengths) * 2)]
-    while groups:
-        group = groups.pop()
-        own = [lengths[i] for i in group]
+
+    def __init__(self, transforms: TransformSet, device: torch.device) -> None:
+        self._transforms = transforms.to(device).eval()
+        self.device = device
+        cores = torch.get_num_threads()
+        self._shares = min(cores, MOST_THREADS) if device.type == "cpu" else 1
+        self._cores = cores
+        self._pool = ThreadPoolExecutor(self._shares, thread_name_prefix="compute")
+
+    def __enter__(self) -> Computing:
+        torch.set_num_threads(max(1, self._cores // self._shares))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(self._cores)
+
+    @contextmanager
+    def all_cores(self) -> Iterator[None]:
+        """While one recording is worked on alone, its operations have all the cores."""
+        torch.set_num_threads(self._cores)
         try:
-            specgrams = _batch(transforms, [waveforms[i] for i in group], own, device)
+            yield
+        finally:
+            torch.set_num_threads(max(1, self._cores // self._shares))
+
+    def __call__(self, waveforms: Sequence[torch.Tensor]) -> dict[str, list[Frames]]:
+        """Specgrams of clips of any lengths: for each transform one array ``(n_bins, n_frames)`` a clip, in order.
+
+        Clips of similar length are computed together; that changes none of their numbers. A device that runs out of
+        memory is given half as many at a time.
+        """
+        lengths = [len(waveform) for waveform in waveforms]
+        found: dict[str, list[Any]] = {name: [None] * len(lengths) for name in self._transforms.by_name}
+        groups = [list(range(len(lengths)))]
+        if len(set(lengths)) > 1:
+            groups = similar_lengths(lengths, PADDING_WASTE, 2 * sum(lengths))
+        shares = [group[i :: self._shares] for group in groups for i in range(self._shares)]
+        for part in self._pool.map(lambda share: self._share(waveforms, share), filter(None, shares)):
+            for name, rows in part.items():
+                for i, values in rows:
+                    found[name][i] = values
+        return found
+
+    def _share(self, waveforms: Sequence[torch.Tensor], share: list[int]) -> dict[str, list[tuple[int, Frames]]]:
+        try:
+            specgrams = self._batch([waveforms[i] for i in share])
         except torch.OutOfMemoryError:
-            if len(group) == 1:
+            if len(share) == 1:
                 raise
-            groups += [group[: len(group) // 2], group[len(group) // 2 :]]
-            continue
-        for name, values in specgrams.items():
-            frames = transforms.by_name[name].n_frames
-            for row, i in enumerate(group):
-                found[name][i] = values[row, :, : frames(lengths[i])]
-    return found
+            halves = [self._share(waveforms, half) for half in (share[::2], share[1::2])]
+            return {name: rows + halves[1][name] for name, rows in halves[0].items()}
+        frames = {name: transform.n_frames for name, transform in self._transforms.by_name.items()}
+        return {
+            name: [(i, values[row, :, : frames[name](len(waveforms[i]))]) for row, i in enumerate(share)]
+            for name, values in specgrams.items()
+        }
 
-
-def _batch(
-    transforms: TransformSet, waveforms: Sequence[torch.Tensor], lengths: list[int], device: torch.device
-) -> dict[str, Frames]:
-    if len(set(lengths)) == 1:
-        batch, own = torch.stack(list(waveforms)), None
-    else:
-        batch, own = torch.nn.utils.rnn.pad_sequence(list(waveforms), batch_first=True), lengths
-    with torch.inference_mode():
-        return {name: values.cpu().numpy() for name, values in transforms(batch.to(device), own).items()}
+    def _batch(self, waveforms: list[torch.Tensor]) -> dict[str, Frames]:
+        lengths = [len(waveform) for waveform in waveforms]
+        if len(set(lengths)) == 1:
+            batch, own = torch.stack(waveforms), None
+        else:
+            batch, own = torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths
+        with torch.inference_mode():
+            specgrams = self._transforms(batch.to(self.device), own)
+            return {name: values.cpu().numpy() for name, values in specgrams.items()}
