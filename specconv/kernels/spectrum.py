@@ -27,7 +27,7 @@ from specconv.errors import Fault, ParameterError
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.windows import cosine_terms
 
-CHUNK = 1 << 13  # points at a time: the scratch arrays stay in the cache
+CHUNK = 1 << 14  # points at a time: the scratch arrays stay in the cache
 WIDEST_ZOOM = 6  # a zoom FFT takes as long as a plain one of so many times the points
 SHORTEST_SERIES = 2  # samples a term; a shorter window's poles wrap around the circle
 
@@ -189,8 +189,9 @@ def _dirichlet(
     sine, _ = _sine_and_cosine(np.tan((np.pi / 2) * c))
     level = sine * _cotangents(t, terms, n)
     lobe = len(terms) - 0.5  # the poles lie in the main lobe
-    near = slice(max(0, int((offset - lobe) / step)), max(0, int((offset + lobe) / step) + 2))
-    level[near] = _main_lobe(c[near], terms, n)
+    start, stop = max(0, int((offset - lobe) / step)), min(len(out), int((offset + lobe) / step) + 2)
+    if start < stop:
+        level[start:stop] = _main_lobe(c[start:stop], terms, n)
 
     skew = 2 * int(bank.starts[k]) + n
     turn_sine, turn_cosine = _sine_and_cosine(np.tan((np.pi / 2 * skew / n) * c))
