@@ -6,9 +6,11 @@ from specconv.bench.clips import Clips
 from specconv.bench.contest import Contest
 from specconv.bench.peers import PEERS
 from specconv.bench.pictures import draw
-from specconv.bench.report import print_report, write_json
+from specconv.bench.report import tables
 from specconv.bench.rows import BenchReport, Row
 from specconv.bench.suites import SUITES, run_suite
+from specconv.bench.sweep import SweepReport, time_sweep
+from specconv.bench.sweep_report import sweep_tables
 
 __all__ = [
     "PEERS",
@@ -17,8 +19,10 @@ __all__ = [
     "Clips",
     "Contest",
     "Row",
+    "SweepReport",
     "draw",
-    "print_report",
     "run_suite",
-    "write_json",
+    "sweep_tables",
+    "tables",
+    "time_sweep",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
+from specconv.bench.clips import Batch
 from specconv.bench.peers import Prepared
 from specconv.bench.timing import Clock
 
@@ -15,30 +16,40 @@ LARGEST_SHARE = 0.25  # of the memory, that the outputs of one batch may need wi
 COPIES_KEPT = 6  # outputs' worth of memory that a library may need at once: real, imaginary, squares, padding
 
 
-def in_batches(prepared: Prepared, waveforms: torch.Tensor, size: int) -> Callable[[], None]:
-    """A call that computes all ``waveforms (n_clips, time)``, ``size`` at a time, and drops the results."""
+def in_batches(prepared: Prepared, batches: Iterable[Batch], size: int) -> Callable[[], None]:
+    """A call that computes all clips of ``batches``, ``size`` at a time, and lets go of the results.
+
+    Clips that are padded go one by one through a library that knows nothing of padding.
+    """
 
     def call() -> None:
         with torch.inference_mode():
-            for start in range(0, len(waveforms), size):
-                prepared.run(waveforms[start : start + size])
+            for batch in batches:
+                for start in range(0, len(batch), size):
+                    part = batch.part(start, start + size)
+                    if part.lengths is None:
+                        prepared.run(part.waveforms)
+                    elif prepared.run_padded is not None:
+                        prepared.run_padded(part.waveforms, part.lengths)
+                    else:
+                        for waveform in part:
+                            prepared.run(waveform)
 
     return call
 
 
-def fastest_batch(prepared: Prepared, waveforms: torch.Tensor, clock: Clock, *, clip_bytes: int, memory: int) -> int:
-    """The batch size of CANDIDATES with the least time a clip; all of ``waveforms`` if they are fewer.
+def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes: int, memory: int) -> int:
+    """The number of clips of CANDIDATES that takes the least time a clip; all of ``batch`` if it has fewer.
 
-    clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run twice, the
-    second time measured. A candidate that fails for want of memory ends the search; an error of a single clip
-    is the caller's.
+    clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run twice, the second time
+    measured. One that fails for want of memory ends the search; an error of a single clip is the caller's.
     """
-    most = min(len(waveforms), prepared.largest_batch or len(waveforms))
+    most = min(len(batch), prepared.largest_batch or len(batch))
     most = max(1, min(most, int(LARGEST_SHARE * memory / (COPIES_KEPT * clip_bytes))))
     best, least = 1, float("inf")
     for size in (*(size for size in CANDIDATES if size < most), most) if most > 1 else ():
         try:
-            call = in_batches(prepared, waveforms[:size], size)
+            call = in_batches(prepared, [batch.part(0, size)], size)
             clock(call, 1)
             seconds = clock(call, 1) / size
         except Exception as fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch
 
 from specconv.bench.agreement import EXCERPT, Agreement
 from specconv.bench.batching import fastest_batch, in_batches
-from specconv.bench.clips import Clips
+from specconv.bench.clips import Chunk, Clips
 from specconv.bench.contestants import Contestant, Given, Lineup, all_together
 from specconv.bench.floor import floor_seconds
 from specconv.bench.machine import copy_bandwidth, device_memory
@@ -91,7 +92,7 @@ class Contest:
                 library=entry.contestant.library,
                 version=entry.contestant.version,
                 device=entry.contestant.device,
-                clips=clips.n_clips,
+                clips=len(clips.lengths),
                 audio_seconds=samples / self.sample_rate,
                 timing=None if entry.failed else entry.timing,
                 first_call_seconds=entry.first_call_seconds,
@@ -105,15 +106,17 @@ class Contest:
         ]
 
     def _run(self, title: str, entries: Sequence[Entry], clips: Clips, output_bytes: int) -> Copies:
-        """All that could be built, in rounds over every batch; each entry's time grows by each batch's."""
+        """All that could be built, in rounds over every chunk; each entry's time grows by each chunk's."""
         copies = Copies()
-        for batch in clips:
-            share = output_bytes * batch.numel() // clips.n_samples
-            copies += time_copies(batch, share, self.device)
-            placed = {device: batch.to(device) for device in {entry.contestant.device for entry in entries}}
+        for chunk in clips:
+            devices = {entry.contestant.device for entry in entries}
+            placed = {device: [batch.to(device) for batch in chunk] for device in devices}
+            for batch in chunk if self.device != "cpu" else ():
+                share = output_bytes * sum(waveform.numel() for waveform in batch) // clips.n_samples
+                copies += time_copies(batch.waveforms, share, self.device)
             for entry in entries:
                 self.progress(f"{title}: {entry.contestant.library}, warming up")
-                entry.warm_up(placed[entry.contestant.device], 4 * batch.shape[1] + share // len(batch))
+                entry.warm_up(placed[entry.contestant.device], 4 + output_bytes // clips.n_samples)
             ready = {entry.contestant.library: entry for entry in entries if not entry.failed}
             timings = time_interleaved(
                 {name: entry.call for name, entry in ready.items()},
@@ -162,10 +165,11 @@ class Entry:
             self.first_call_seconds, (prepared, result) = time_first(first_call, self.contestant.device)
             self.agreement, self.prepared = self.contestant.judge(result), prepared
 
-    def warm_up(self, waveforms: torch.Tensor, clip_bytes: int) -> None:
-        """Make ``call`` compute all ``waveforms (n_clips, time)``, and call it once.
+    def warm_up(self, chunk: Chunk, sample_bytes: int) -> None:
+        """Make ``call`` compute all clips of a chunk, and call it once.
 
-        The first time, the number of clips to compute at once is chosen; clip_bytes: input and output of one.
+        The first time, the number of clips to compute at once is chosen; sample_bytes: of a sample and what becomes
+        of it.
         """
         prepared, device = self.prepared, self.contestant.device
         if prepared is None or self.failed:
@@ -173,9 +177,11 @@ class Entry:
         clock = clock_of(device)
         with self._survive():
             if self._batch is None:
+                largest = max(chunk, key=len)
+                clip_bytes = sample_bytes * largest.waveforms.shape[1]
                 memory = device_memory(device)
-                self._batch = fastest_batch(prepared, waveforms, clock, clip_bytes=clip_bytes, memory=memory)
-            self.call = in_batches(prepared, waveforms, self._batch)
+                self._batch = fastest_batch(prepared, largest, clock, clip_bytes=clip_bytes, memory=memory)
+            self.call = in_batches(prepared, chunk, self._batch)
             self.seconds_expected = clock(self.call, 1)
 
     def add(self, timing: Timing) -> None:
@@ -200,7 +206,7 @@ def _output_bytes(transforms: Sequence[Given], clips: Clips, sample_rate: float)
     total = 0
     for given in transforms:
         transform = build_transform(given, sample_rate)
-        frames = sum(n * transform.n_frames(samples) for n, samples in clips.shapes)
+        frames = sum(n * transform.n_frames(samples) for samples, n in Counter(clips.lengths).items())
         total += transform.n_bins * frames * transform.dtype.itemsize
     return total
 

@@ -12,6 +12,8 @@ import torch
 from specconv import __version__
 from specconv.bench.agreement import OWN_TOLERANCE, PEER_TOLERANCES, Agreement, compare, definition
 from specconv.bench.peers import PEERS, Peer, Prepared
+from specconv.bench.peers.base import exponent_of
+from specconv.bench.rows import TOGETHER
 from specconv.errors import ParameterError
 from specconv.transforms import TransformParameters, TransformSet, build_transform, transform_parameters
 
@@ -53,9 +55,10 @@ class Lineup:
         """specconv first, then the peers named, each after its own specconv if it needs one."""
         seen = {work_of(self.parameters)}
         yield self._ours("specconv", self.given, self.parameters)
+        alone = {key: value for key, value in self.given.items() if key != "then"}  # no peer has our layers
         for name in against:
             peer = PEERS[name]
-            asked = {**self.given, "parity": peer.parity}
+            asked = {**alone, "parity": peer.parity}
             try:
                 parameters: TransformParameters | None = transform_parameters(asked)
             except ParameterError:
@@ -68,7 +71,8 @@ class Lineup:
 
     def _ours(self, library: str, asked: Given, parameters: TransformParameters) -> Contestant:
         def prepare() -> Prepared:
-            return Prepared(build_transform(asked, self.sample_rate).to(self.device))
+            transform = build_transform(asked, self.sample_rate).to(self.device)
+            return Prepared(transform, run_padded=transform)
 
         judge = self._judge(asked, OWN_TOLERANCE)
         return Contestant(library, __version__, self.device, asked, work_of(parameters), prepare, judge)
@@ -77,7 +81,7 @@ class Lineup:
         device = self.device if self.device.split(":")[0] in peer.devices else "cpu"
 
         def prepare() -> Prepared:
-            return peer.prepare(self.given, self.sample_rate, device, method)
+            return peer.prepare(asked, self.sample_rate, device, method)
 
         judge = self._judge(asked, PEER_TOLERANCES.get(self.given["type"], OWN_TOLERANCE))
         library = f"{peer.name} {method}".strip()
@@ -100,7 +104,8 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
         return build_transform(given, sample_rate).to(device)
 
     def prepare() -> Prepared:
-        return Prepared(TransformSet([build(given) for given in transforms]).to(device))
+        together = TransformSet([build(given) for given in transforms]).to(device)
+        return Prepared(together, run_padded=together)
 
     def judge(result: Mapping[str, torch.Tensor]) -> Agreement:
         verdicts = []
@@ -110,15 +115,16 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
         return max(verdicts, key=lambda verdict: verdict.error or 0.0)
 
     parameters = {"transforms": [dict(given) for given in transforms]}
-    return Contestant("specconv", __version__, device, parameters, "together", prepare, judge)
+    return Contestant("specconv", __version__, device, parameters, TOGETHER, prepare, judge)
 
 
 _COSTING = (
-    *("scale", "exponent", "n_fft", "win_length", "hop_length", "center", "freq_scale"),
-    *("n_mels", "n_mfcc", "n_bins", "bins_per_octave", "filter_scale", "gamma"),
+    *("scale", "n_fft", "win_length", "hop_length", "center", "freq_scale"),
+    *("n_mels", "n_mfcc", "n_bins", "bins_per_octave", "filter_scale", "gamma", "then"),
 )
 
 
 def work_of(parameters: TransformParameters) -> str:
     """Equal for parameters that cost the same to compute: padding, norms and mel scales differ at no cost."""
-    return json.dumps({key: getattr(parameters, key, None) for key in _COSTING}, default=str)
+    values = {key: getattr(parameters, key, None) for key in _COSTING}
+    return json.dumps({**values, "exponent": exponent_of(parameters)}, default=str)

@@ -111,8 +111,8 @@ def _label(report: BenchReport, row: Row) -> str:
     if row.timing is None:
         return ""
     ratio = report.ratio(row)
-    verdict = " wrong" if row.is_wrong else (f"  {ratio:.1f} times" if ratio is not None else "")
-    return f"{seconds(row.timing.median)} s{verdict}"
+    times = "" if ratio is None else f"  {ratio:.1f} times"
+    return f"{seconds(row.timing.median)} s{times}{', wrong' if row.is_wrong else ''}"
 
 
 def _legend(axes: Axes, looks: dict[str, tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from specconv.audio import AudioFormat, load, probe
-from specconv.bench.clips import Clips
+from specconv.bench.clips import Batch, Chunk, Clips
 from specconv.datasets import ClipRef, open_dataset
 from specconv.errors import DatasetError
 
@@ -63,11 +63,11 @@ def musicnet_recordings(audio: Path | None, minutes: float | None) -> Clips:
         lengths = _recording_lengths()
         minute = chords(1, _MINUTE)
 
-        def read(i: int) -> torch.Tensor:
-            return minute.repeat(1, -(-lengths[i] // _MINUTE))[:, : lengths[i]]
+        def read(i: int) -> Chunk:
+            return [Batch(minute.repeat(1, -(-lengths[i] // _MINUTE))[:, : lengths[i]])]
 
-        shapes = [(1, n) for n in lengths]
-        return Clips(shapes, read, SAMPLE_RATE, f"{len(lengths)} generated recordings, {MUSICNET_HOURS:g} h in all")
+        description = f"{len(lengths)} generated recordings, {MUSICNET_HOURS:g} h in all"
+        return Clips(lengths, len(lengths), read, SAMPLE_RATE, description)
     refs = [ref for ref in open_dataset(audio, "musicnet").clips if ref.labels["split"] == "train"]
     if not refs:
         raise DatasetError(f"{audio}: holds no training recording of MusicNet; give the folder of train_data")
@@ -76,12 +76,13 @@ def musicnet_recordings(audio: Path | None, minutes: float | None) -> Clips:
         description = f"the first {minutes:g} min of MusicNet's recording {refs[0].id}"
         return Clips.of([first.waveform[None]], SAMPLE_RATE, description)
     whole = AudioFormat(SAMPLE_RATE)
-    shapes = [(1, probe(ref.path).n_samples) for ref in refs]
+    lengths = [probe(ref.path).n_samples for ref in refs]
     return Clips(
-        shapes,
-        lambda i: load(refs[i].path, whole).waveform[None],
+        lengths,
+        len(refs),
+        lambda i: [Batch(load(refs[i].path, whole).waveform[None])],
         SAMPLE_RATE,
-        f"{len(refs)} recordings of MusicNet, {sum(n for _, n in shapes) / SAMPLE_RATE / 3600:.1f} h",
+        f"{len(refs)} recordings of MusicNet, {sum(lengths) / SAMPLE_RATE / 3600:.1f} h",
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich import box
-from rich.console import Console, ConsoleRenderable, Group
+from rich.console import ConsoleRenderable, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +17,7 @@ from specconv.bench.timing import WIDE_SPREAD
 _LEGEND = (
     "x ours: the time relative to specconv's for the same work. x floor: relative to reading the audio and writing "
     "the specgram once, at this machine's copy speed. x real: seconds of audio a second. spread: interquartile "
-    "range of the median. first: seconds to build it and compute one clip. error: the largest, of the peak."
+    "range of the median. first: seconds to build it and compute one clip. error: the largest, of the peak. !: wrong."
 )
 
 
@@ -48,15 +46,6 @@ def warnings(report: BenchReport) -> list[str]:
     ]
 
 
-def write_json(report: BenchReport, path: Path) -> None:
-    """The rows as a JSON list."""
-    path.write_text(json.dumps(report.as_json(), indent=1) + "\n")
-
-
-def print_report(report: BenchReport, console: Console | None = None) -> None:
-    (console or Console()).print(tables(report))
-
-
 def _times(report: BenchReport) -> Table:
     has_copies = any(row.copies.total for row in report.rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -73,7 +62,7 @@ def _times(report: BenchReport) -> Table:
             if has_copies and row.copies.total:
                 cells += [seconds(row.copies.to_device), seconds(row.copies.to_host)]
             style = "red" if row.is_wrong else ("dim" if not row.was_run else ("bold" if row.is_ours else ""))
-            table.add_row(f"  {row.library}", *cells, style=style)
+            table.add_row(f"{'!' if row.is_wrong else ' '} {row.library}", *cells, style=style)
         table.add_section()
     return table
 
@@ -87,7 +76,7 @@ def _figures(report: BenchReport, row: Row) -> list[str]:
     return [
         seconds(timing.median),
         f"{timing.spread:.0%}" + ("!" if timing.is_wide else ""),
-        "wrong" if row.is_wrong else ("" if ratio is None else f"{ratio:.1f}"),
+        "" if ratio is None else f"{ratio:.1f}",
         f"{timing.median / row.floor_seconds:,.1f}",
         f"{row.audio_seconds / timing.median:,.0f}",
         "" if row.first_call_seconds is None else seconds(row.first_call_seconds),

@@ -10,6 +10,9 @@ from typing import Any
 from specconv.bench.machine import Machine
 from specconv.bench.timing import Copies, Timing
 
+TOGETHER = "together"
+"""The work of several transforms as one, or added up."""
+
 JSON_FIELDS = (
     "suite",
     "transform",
@@ -93,25 +96,32 @@ class Row:
         return dict(zip(JSON_FIELDS, values, strict=True))
 
 
-def added(rows: Sequence[Row], title: str, library: str) -> Row:
-    """Several transforms by one library on the same clips as one row: their sums, and the largest error.
+def one_by_one(rows: Sequence[Row], title: str, transforms: Sequence[str]) -> list[Row]:
+    """Each library's rows of ``transforms`` added up as one row of the transform ``title``, if it ran them all."""
+    sums = []
+    for library in dict.fromkeys(row.library for row in rows):
+        own = [row for row in rows if row.library == library and row.transform in transforms and row.was_run]
+        if len(own) == len(transforms):
+            sums.append(_added(own, title))
+    return sums
 
-    All of ``rows`` were run.
-    """
+
+def _added(rows: Sequence[Row], title: str) -> Row:
+    """Every figure the sum of the rows', but the error the largest."""
     timings = [row.timing for row in rows if row.timing is not None]
     wrong = [row.transform for row in rows if row.is_wrong]
     return replace(
         rows[0],
         transform=title,
         parameters={"transforms": [dict(row.parameters) for row in rows]},
-        library=library,
+        library=f"{rows[0].library}, one by one",
         timing=sum(timings[1:], timings[0]),
         first_call_seconds=sum(row.first_call_seconds or 0.0 for row in rows),
         copies=sum((row.copies for row in rows), Copies()),
         floor_seconds=sum(row.floor_seconds for row in rows),
         max_rel_error=max(row.max_rel_error or 0.0 for row in rows),
         status=f"wrong: {', '.join(wrong)}" if wrong else "ok",
-        work="together",
+        work=TOGETHER,
     )
 
 
@@ -140,10 +150,10 @@ class BenchReport:
     def ratio(self, row: Row) -> float | None:
         """How many times longer ``row`` took than specconv for the same work on the same device family.
 
-        None for specconv itself, for rows that were not run and for wrong ones: a wrong result has no speed.
+        None for specconv itself, and where either was not run. A wrong row has a ratio too, and must be marked.
         """
         ours = self.beside(row)
-        if row.is_ours or row.timing is None or row.is_wrong or ours is None or ours.timing is None or ours.is_wrong:
+        if row.is_ours or row.timing is None or ours is None or ours.timing is None:
             return None
         return row.timing.median / ours.timing.median
 

@@ -18,7 +18,7 @@ from specconv.bench.machine import describe_machine, usable_cores
 from specconv.bench.peers import PEERS
 from specconv.bench.published import MAPS_PUBLISHED, MUSICNET_PUBLISHED
 from specconv.bench.recordings import SAMPLE_RATE, maps_clips, musicnet_recordings
-from specconv.bench.rows import BenchReport, Row, added
+from specconv.bench.rows import BenchReport, one_by_one
 from specconv.bench.timing import Progress, fixed_threads
 from specconv.errors import Fault, ParameterError
 
@@ -137,31 +137,17 @@ def _musicnet(
         progress=progress,
     )
     rows = contest.time_transforms(MUSICNET, clips)
-    together = [
-        contest.time_together("29 types together", SHARED_WITH_LIBROSA, clips),
-        contest.time_together("34 types together", MUSICNET, clips),
-    ]
+    for title, transforms in (("29 types together", SHARED_WITH_LIBROSA), ("34 types together", MUSICNET)):
+        together = contest.time_together(title, transforms, clips)
+        rows += [together, *one_by_one(rows, title, [given["name"] for given in transforms])]
     return BenchReport(
         "musicnet",
         "MusicNet: a sweep of 34 spectrograms over long recordings",
         describe_machine(device, [PEERS[name].package for name in contest.against]),
-        [*rows, *together, *_sums(rows)],
+        rows,
         notes=_notes(clips, contest),
         published=MUSICNET_PUBLISHED,
     )
-
-
-def _sums(rows: Sequence[Row]) -> list[Row]:
-    """Each library's types one by one, added up: all 34 where it has them, and the 29 that librosa has."""
-    names = {"29 types together": SHARED_WITH_LIBROSA, "34 types together": MUSICNET}
-    sums = []
-    for library in dict.fromkeys(row.library for row in rows):
-        for title, transforms in names.items():
-            wanted = [given["name"] for given in transforms]
-            own = [row for row in rows if row.library == library and row.transform in wanted]
-            if len(own) == len(wanted) and all(row.was_run for row in own):
-                sums.append(added(own, title, f"{library}, one by one"))
-    return sums
 
 
 def _notes(clips: Clips, contest: Contest) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from stand_in_peer import StandIn
 
-from specconv.bench.batching import fastest_batch, is_out_of_memory
-from specconv.bench.clips import Clips
+from specconv.bench.batching import fastest_batch, in_batches, is_out_of_memory
+from specconv.bench.clips import Batch, Clips
 from specconv.bench.contest import Contest
 from specconv.bench.contestants import work_of
 from specconv.bench.peers import Prepared
@@ -162,7 +162,7 @@ def test_the_batch_is_the_one_with_the_least_time_a_clip() -> None:
         call()
         return {1: 1.0, 4: 2.0, 16: 32.0}.get(asked[0], 1e9)
 
-    assert fastest_batch(prepared, torch.zeros(50, 10), clock, clip_bytes=1, memory=10**9) == 4
+    assert fastest_batch(prepared, Batch(torch.zeros(50, 10)), clock, clip_bytes=1, memory=10**9) == 4
 
 
 def test_no_batch_is_larger_than_memory_or_library_allow() -> None:
@@ -171,10 +171,10 @@ def test_no_batch_is_larger_than_memory_or_library_allow() -> None:
     def clock(_: Any, __: int) -> float:
         return 1.0  # the larger the better
 
-    waveforms = torch.zeros(50, 10)
+    waveforms = Batch(torch.zeros(50, 10))
     assert fastest_batch(prepared, waveforms, clock, clip_bytes=1, memory=10**9) == 50
     assert fastest_batch(prepared, waveforms, clock, clip_bytes=1, memory=24 * 5) == 5
-    assert fastest_batch(Prepared(lambda _: None, 1), waveforms, clock, clip_bytes=1, memory=10**9) == 1
+    assert fastest_batch(Prepared(lambda _: None, largest_batch=1), waveforms, clock, clip_bytes=1, memory=10**9) == 1
 
 
 def test_a_batch_that_needs_too_much_memory_ends_the_search() -> None:
@@ -186,10 +186,35 @@ def test_a_batch_that_needs_too_much_memory_ends_the_search() -> None:
         call()
         return 1.0
 
-    assert fastest_batch(Prepared(run), torch.zeros(50, 10), clock, clip_bytes=1, memory=10**9) == 4
+    assert fastest_batch(Prepared(run), Batch(torch.zeros(50, 10)), clock, clip_bytes=1, memory=10**9) == 4
 
 
 def test_want_of_memory_is_known_in_all_its_forms() -> None:
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"))
     assert is_out_of_memory(torch.OutOfMemoryError())
     assert not is_out_of_memory(RuntimeError("something else"))
+
+
+def test_padded_clips_go_one_by_one_through_a_library_that_cannot_pad() -> None:
+    batch = Batch(torch.arange(12.0).reshape(3, 4), [4, 4, 2])
+    shapes: list[tuple[int, ...]] = []
+    in_batches(Prepared(lambda waveforms: shapes.append(tuple(waveforms.shape))), [batch], 3)()
+    assert shapes == [(1, 4), (1, 4), (1, 2)]
+    shapes.clear()
+    in_batches(Prepared(lambda waveforms: shapes.append(tuple(waveforms.shape))), [batch], 2)()
+    assert shapes == [(2, 4), (1, 2)]  # what is not padded goes together
+    padded: list[tuple[tuple[int, ...], list[int]]] = []
+
+    def run_padded(waveforms: torch.Tensor, lengths: Any) -> None:
+        padded.append((tuple(waveforms.shape), list(lengths)))
+
+    in_batches(Prepared(lambda _: None, run_padded=run_padded), [batch], 3)()
+    assert padded == [((3, 4), [4, 4, 2])]
+
+
+def test_layers_after_a_transform_are_specconvs_own(noise: torch.Tensor, stand_in: StandIn) -> None:
+    rows = hold(noise, {**MEL, "then": [{"layer": "decibel"}]})
+    assert [row.library for row in rows] == ["specconv", "specconv as standin", "standin"]
+    assert {row.status for row in rows} == {"ok"}
+    assert rows[0].work != rows[1].work == rows[2].work
+    assert stand_in.batches

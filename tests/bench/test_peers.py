@@ -24,7 +24,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "mfcc": {"type": "mfcc", "n_mfcc": 8, "n_mels": 20, **FRAMES},
     "cqt": {"type": "cqt", **CQT},
     "vqt": {"type": "vqt", "gamma": 5.0, **CQT},
-    "gammatonegram": {"type": "gammatonegram", "n_bins": 20, **FRAMES},
+    "gammatonegram": {"type": "gammatonegram", "n_bins": 20, "f_min": 20.0, **FRAMES},
 }
 
 
@@ -38,9 +38,13 @@ def test_a_library_computes_what_specconv_does_under_its_parity(name: str, kind:
         pytest.skip(f"{name} is not installed")
     contest = Contest("parity", RATE, against=(name,), rounds=1)
     rows = contest.time_transforms([ASKED[kind]], Clips.of([noise[:2]], RATE, "noise"))
-    theirs = [row for row in rows if row.library.startswith(name)]
-    assert theirs
-    assert {row.status for row in rows} == {"ok"}, [(row.library, row.status) for row in rows]
+    statuses = {row.library: row.status for row in rows}
+    assert any(library.startswith(name) for library in statuses)
+    for library, status in statuses.items():
+        if library.endswith("CQT2010v2") or (kind == "vqt" and library.startswith("nnaudio")):
+            assert status.startswith("wrong"), f"{library} no longer delays and aliases below its top octave"
+        else:
+            assert status == "ok", f"{library}: {status}"
 
 
 @pytest.mark.parity

@@ -95,11 +95,11 @@ def test_maps_itself_is_read_where_it_is(tmp_path: Path) -> None:
         soundfile.write(stem.with_suffix(".wav"), samples[:length], 44_100)
         stem.with_suffix(".txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t1.0\t60\n")
     clips = maps_clips(tmp_path, None)
-    assert clips.shapes == [(2, 80_000)]
+    assert clips.lengths == [80_000, 80_000]
     assert "1 passed over as too short" in clips.description
     expected = samples[20_000:100_000].mean(axis=1)
     np.testing.assert_allclose(clips.first[0].numpy(), expected, atol=1e-4)
-    assert maps_clips(tmp_path, 1).n_clips == 1
+    assert len(maps_clips(tmp_path, 1).lengths) == 1
 
 
 def test_a_folder_without_the_corpus_is_refused(demo_root: Path) -> None:
@@ -109,19 +109,19 @@ def test_a_folder_without_the_corpus_is_refused(demo_root: Path) -> None:
 
 def test_musicnet_itself_is_read_recording_by_recording(demo_root: Path) -> None:
     clips = musicnet_recordings(demo_root / "musicnet", None)
-    assert clips.n_clips == len(clips.shapes) >= 1
-    for shape, batch in zip(clips.shapes, clips, strict=True):
-        assert tuple(batch.shape) == shape
+    assert clips.n_chunks == len(clips.lengths) >= 1
+    for length, (batch,) in zip(clips.lengths, clips, strict=True):
+        assert batch.waveforms.shape == (1, length)
     start = musicnet_recordings(demo_root / "musicnet", 0.01)
-    assert start.shapes == [(1, round(0.6 * 44_100))]
+    assert start.lengths == [round(0.6 * 44_100)]
 
 
 def test_the_generated_musicnet_is_as_long_as_the_real_one() -> None:
     clips = musicnet_recordings(None, None)
-    assert clips.n_clips == 320
+    assert clips.n_chunks == len(clips.lengths) == 320
     assert clips.n_samples / 44_100 / 3600 == pytest.approx(34.0, abs=0.01)
-    assert clips.read(3).shape == clips.shapes[3]
-    assert len({length for _, length in clips.shapes}) > 300
+    assert clips.read(3)[0].waveforms.shape == (1, clips.lengths[3])
+    assert len(set(clips.lengths)) > 300
 
 
 def test_generated_chords_are_audio_and_repeat_themselves() -> None:

@@ -17,7 +17,7 @@ import torch
 
 from specconv.bench.machine import package_version
 from specconv.errors import ParameterError, SpecconvError
-from specconv.transforms import transform_parameters
+from specconv.transforms import TransformParameters, transform_parameters
 
 Parameters = Mapping[str, Any]  # of one transform, as build_transform takes them
 
@@ -31,12 +31,12 @@ class Request:
     """What a peer is asked for.
 
     given: the transform's parameters as the user gave them; others are for the library to choose.
-    scale, exponent: what the specgram shall hold, and the exponent of the magnitudes that filters weigh.
+    scale, exponent: what the specgram shall hold, and of which power of the magnitudes, where filters weigh them.
     """
 
     given: Parameters
     scale: str
-    exponent: float | None
+    exponent: float
     sample_rate: float
     device: str
     method: str
@@ -64,10 +64,12 @@ class Prepared:
     """A transform ready to run.
 
     run: waveforms ``(batch, time)``, float32, on the device -> specgrams ``(batch, n_bins, n_frames)``.
+    run_padded: the same for clips padded to one length, with their own lengths; None: it knows nothing of padding.
     largest_batch: more clips at once would change the numbers, as by a maximum over all; None: any number.
     """
 
     run: Callable[[torch.Tensor], Any]
+    run_padded: Callable[[torch.Tensor, Sequence[int]], Any] | None = None
     largest_batch: int | None = None
 
 
@@ -107,8 +109,7 @@ class Peer(ABC):
             raise NotRunError(f"{self.name} has no {given['type']}")
         try:
             resolved = transform_parameters({**given, "parity": self.parity})
-            exponent = getattr(resolved, "exponent", None)
-            return self.build(Request(given, resolved.scale, exponent, sample_rate, device, method))
+            return self.build(Request(given, resolved.scale, exponent_of(resolved), sample_rate, device, method))
         except NotRunError:
             raise
         except ParameterError as fault:
@@ -119,6 +120,12 @@ class Peer(ABC):
     @abstractmethod
     def build(self, request: Request) -> Prepared:
         """The request as a call, once the library is known to be there and to have the transform."""
+
+
+def exponent_of(parameters: TransformParameters) -> float:
+    """Of the magnitudes, where a transform's filters weigh them: 2, unless power or a scale of magnitude say else."""
+    given: float | None = getattr(parameters, "power", None)
+    return given or (1.0 if parameters.scale == "magnitude" else 2.0)
 
 
 def in_one_line(fault: BaseException) -> str:

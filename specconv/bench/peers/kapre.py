@@ -46,8 +46,8 @@ class Kapre(Peer):
         arguments = request.renamed(_FRAMES if kind == "stft" else _MEL, self.name)
         if arguments.pop("center", False):
             raise NotRunError("kapre does not centre its frames")
-        spacing = arguments.pop("freq_scale", "linear")
-        if spacing != "linear":
+        spacing = arguments.pop("freq_scale", "uniform")
+        if spacing != "uniform":
             raise NotRunError(f"kapre has no stft with {spacing}-spaced bins")
         if scale not in ("magnitude", "decibel") and request.exponent != 1.0:
             raise NotRunError(f"kapre has no {kind} in {scale}: it weighs magnitudes")

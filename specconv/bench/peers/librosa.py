@@ -38,8 +38,8 @@ class Librosa(Peer):
         librosa = import_module("librosa")
         kind = request.kind
         arguments = request.renamed(NAMES[kind], self.name)
-        spacing = arguments.pop("freq_scale", "linear")
-        if spacing != "linear":
+        spacing = arguments.pop("freq_scale", "uniform")
+        if spacing != "uniform":
             raise NotRunError(f"librosa has no stft with {spacing}-spaced bins")
         if arguments.get("gamma") == "erb":
             arguments["gamma"] = None

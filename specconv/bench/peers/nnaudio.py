@@ -58,9 +58,8 @@ class NnAudio(Peer):
         name = request.method or _CLASSES[kind]
         options = _options(kind, scale, arguments)
         if kind == "stft":
-            spacing = arguments.get("freq_scale", "linear")
-            whole_band = spacing == "linear" and not arguments.keys() & {"fmin", "fmax", "freq_bins"}
-            arguments["freq_scale"] = "no" if whole_band else spacing
+            spacing = arguments.get("freq_scale", "uniform")
+            arguments["freq_scale"] = "no" if spacing == "uniform" else spacing
         if "htk" in arguments:
             arguments["htk"] = arguments["htk"] == "htk"
         if "norm" in arguments:

@@ -71,8 +71,8 @@ class Torchaudio(Peer):
 
 def _arguments(request: Request, names: Mapping[str, str]) -> dict[str, Any]:
     arguments = request.renamed(names, "torchaudio")
-    spacing = arguments.pop("freq_scale", "linear")
-    if spacing != "linear":
+    spacing = arguments.pop("freq_scale", "uniform")
+    if spacing != "uniform":
         raise NotRunError(f"torchaudio has no stft with {spacing}-spaced bins")
     if "window_fn" in arguments:
         window = arguments["window_fn"]
