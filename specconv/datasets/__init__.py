@@ -13,17 +13,20 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from specconv.datasets.base import NOTE_DTYPE, ClipRef, Dataset, Listing, Skipped, readable
+from specconv.datasets.esc50 import Esc50
 from specconv.datasets.folder import FolderDataset
+from specconv.datasets.gtzan import Gtzan
+from specconv.datasets.maestro import Maestro
 from specconv.datasets.maps import Maps
 from specconv.datasets.musicnet import MusicNet
 from specconv.datasets.piano_triads import PianoTriads
+from specconv.datasets.speech_commands import SpeechCommands
 from specconv.errors import DatasetError
 
 __all__ = ["DATASETS", "NOTE_DTYPE", "ClipRef", "Dataset", "Listing", "Skipped", "open_dataset", "readable"]
 
-DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset for dataset in (FolderDataset(), Maps(), MusicNet(), PianoTriads())
-}
+_CORPORA = (Maps(), MusicNet(), PianoTriads(), Maestro(), Gtzan(), Esc50(), SpeechCommands())
+DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (FolderDataset(), *_CORPORA)}
 
 
 def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
@@ -43,11 +46,7 @@ def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
         raise DatasetError(f"{readable(root)}: {fault.strerror}") from fault
     if name != "auto":
         return Listing.of(_dataset(name), root, "as asked")
-    evidence = {
-        candidate.name: seen
-        for candidate in DATASETS.values()
-        if candidate.name != "folder" and (seen := candidate.recognise(root))
-    }
+    evidence = {corpus.name: seen for corpus in _CORPORA if (seen := corpus.recognise(root))}
     if len(evidence) > 1:
         seen = "; ".join(f"{candidate}: {what}" for candidate, what in evidence.items())
         raise DatasetError(

@@ -11,7 +11,6 @@ import re
 import stat
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +25,8 @@ AUDIO_EXTENSIONS = frozenset(
     | set("wav wave flac ogg oga opus mp3 aif aiff aifc au snd caf w64 rf64 sph sf iff".split())  # noqa: SIM905
 )
 FOREIGN_EXTENSIONS = frozenset("m4a m4b aac mp4 wma ac3 dts amr ape wv tta mka ra dsf dff webm".split())  # noqa: SIM905
+
+_FIRST_FOLDERS, _FIRST_FILES = 500, 20_000  # how much of a tree is looked at to recognise a corpus
 
 
 class AudioFile(NamedTuple):
@@ -108,26 +109,24 @@ class Folder(NamedTuple):
     folders: list[str]
 
 
-def first_folders(root: Path, at_most: int = 500) -> Iterator[Folder]:
+def first_folders(root: Path) -> Iterator[Folder]:
     """The folders of a tree, upper ones first, so few that recognising a corpus stays cheap."""
-
-    def folders() -> Iterator[Folder]:
-        pending = deque([""])
-        while pending:
-            relative = pending.popleft()
-            try:
-                with os.scandir(root / relative) as entries:
-                    below: list[str] = []
-                    files: list[str] = []
-                    for entry in entries:
-                        (below if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
-            except OSError:
-                continue
-            below = sorted(name for name in below if not name.startswith("."))
-            yield Folder(relative.rstrip("/") or ".", root / relative, sorted(files), below)
-            pending.extend(f"{relative}{name}/" for name in below)
-
-    return islice(folders(), at_most)
+    pending = deque([""])
+    folders_left, files_left = _FIRST_FOLDERS, _FIRST_FILES
+    while pending and folders_left > 0 and files_left > 0:
+        relative = pending.popleft()
+        below: list[str] = []
+        files: list[str] = []
+        try:
+            with os.scandir(root / relative) as entries:
+                for entry in entries:
+                    (below if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
+        except OSError:
+            continue
+        below = sorted(name for name in below if not name.startswith("."))
+        yield Folder(relative.rstrip("/") or ".", root / relative, sorted(files), below)
+        pending.extend(f"{relative}{name}/" for name in below)
+        folders_left, files_left = folders_left - 1, files_left - len(files)
 
 
 def folder_named_like(root: Path, stem: re.Pattern[str]) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from specconv.datasets import Listing, open_dataset
+from specconv.datasets import NOTE_DTYPE, Listing, open_dataset
+from specconv.datasets.midi import write_midi
 from specconv.errors import DatasetError
 
 
@@ -137,6 +139,17 @@ def test_velocities_come_from_the_midi_and_are_unknown_without(demo_root: Path, 
         alone = listing.dataset.read_notes(copy)
         assert set(alone["velocity"].tolist()) == {-1}
         assert alone["onset_s"].tolist() == notes["onset_s"].tolist()
+
+
+def test_velocity_is_that_of_the_same_pitch_and_the_nearest_onset(tmp_path: Path) -> None:
+    listing = maps(tmp_path, "MAPS_MUS-a_AkPnBcht")
+    path = listing.clips[0].notes_path
+    assert path is not None
+    path.write_text("1.000\t1.5\t60\n1.010\t2\t62\n1.012\t2.5\t60\n3\t4\t60\n")
+    played = [(1.001, 1.5, 60, 11, 1), (1.01, 2, 62, 22, 1), (1.011, 2.5, 60, 33, 1), (3.1, 4, 60, 44, 1)]
+    write_midi(path.with_suffix(".mid"), np.array(played, NOTE_DTYPE), 44_100)
+    notes = listing.dataset.read_notes(listing.clips[0])
+    assert notes["velocity"].tolist() == [11, 22, 33, -1]  # the last is 0.1 s off
 
 
 @pytest.mark.parametrize(

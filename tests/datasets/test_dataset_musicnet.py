@@ -60,8 +60,7 @@ def test_nested_copies_with_metadata_at_the_top(tmp_path: Path, above: str) -> N
     )
     listing = open_dataset(tmp_path)
     assert (
-        listing.reason
-        == "2 csv labels in train_labels beside train_data, 1 csv labels in test_labels beside test_data"
+        listing.reason == "2 csv labels in train_labels beside train_data, 1 csv labels in test_labels beside test_data"
     )
     assert [(clip.id, clip.labels["split"]) for clip in listing.clips] == [
         ("1727", "train"),

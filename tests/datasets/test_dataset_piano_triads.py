@@ -14,9 +14,7 @@ def labels(root: Path, stem: str) -> dict[str, object]:
     return dict(open_dataset(root, "piano-triads").clips[0].labels)
 
 
-@pytest.mark.parametrize(
-    ("letter", "chord"), [("j", "major"), ("n", "minor"), ("d", "diminished"), ("a", "augmented")]
-)
+@pytest.mark.parametrize(("letter", "chord"), [("j", "major"), ("n", "minor"), ("d", "diminished"), ("a", "augmented")])
 def test_types(tmp_path: Path, letter: str, chord: str) -> None:
     assert labels(tmp_path, f"piano_3_Af_{letter}_m_45") == {
         "root": "Af",
@@ -68,9 +66,7 @@ def test_a_zip_that_nests_itself_twice(tmp_path: Path) -> None:
     (folder / "piano_2_Cn_j_f_00.WAV").touch()
     listing = open_dataset(tmp_path)
     assert listing.clips[0].id == "piano_2_Cn_j_f_00"
-    assert (
-        listing.reason == "1 names such as piano_2_Cn_j_f_00.WAV in audio_augmented_x10/audio_augmented_x10"
-    )
+    assert listing.reason == "1 names such as piano_2_Cn_j_f_00.WAV in audio_augmented_x10/audio_augmented_x10"
 
 
 def test_older_names_on_a_disk_that_ignores_case_are_not_trusted(

@@ -46,13 +46,9 @@ def test_what_is_written_is_read_to_the_sample(tmp_path: Path) -> None:
 
 
 def test_tempo_track_running_status_and_velocity_zero(tmp_path: Path) -> None:
-    tempo = (
-        b"\x00\xff\x51\x03\x07\xa1\x20" + b"\x83\x60\xff\x51\x03\x03\xd0\x90"
-    )  # 0.5 s, after a quarter 0.25 s
+    tempo = b"\x00\xff\x51\x03\x07\xa1\x20" + b"\x83\x60\xff\x51\x03\x03\xd0\x90"  # 0.5 s, after a quarter 0.25 s
     # on at 0; off with velocity 0 after two quarters, running status across a lyric
-    notes = (
-        b"\x00\xc0\x28\x00\x90\x3c\x40" + b"\x00\xff\x05\x02la" + b"\x87\x40\x3c\x00" + b"\x00\xff\x2f\x00"
-    )
+    notes = b"\x00\xc0\x28\x00\x90\x3c\x40" + b"\x00\xff\x05\x02la" + b"\x87\x40\x3c\x00" + b"\x00\xff\x2f\x00"
     assert read(tmp_path, file(tempo, notes)) == [(0.0, 0.75, 60, 64, 41)]
 
 
@@ -79,7 +75,7 @@ def test_a_key_struck_twice_ends_in_the_order_it_began(tmp_path: Path) -> None:
         file(b"\x00\x90\x3c"),
         file(b"\xff\xff\xff\xff\xff\x90\x3c\x40"),
         file(b"\x00\x90\xf0\x40"),
-        bytes((1 << 21) + 1),
+        file(b"\x00\x90\x3c\x40") + bytes(1 << 21),  # nothing is wrong with it but its size
     ],
 )
 def test_garbage_is_an_error(tmp_path: Path, content: bytes) -> None:
@@ -88,9 +84,7 @@ def test_garbage_is_an_error(tmp_path: Path, content: bytes) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 3))
-def test_no_bytes_get_past_the_reader(
-    tmp_path_factory: pytest.TempPathFactory, junk: bytes, kind: int
-) -> None:
+def test_no_bytes_get_past_the_reader(tmp_path_factory: pytest.TempPathFactory, junk: bytes, kind: int) -> None:
     path = tmp_path_factory.mktemp("junk", numbered=True) / "a.mid"
     path.write_bytes(junk if kind == 0 else file(junk))
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from specconv.datasets import open_dataset
+from specconv.datasets import ClipRef, Listing, Skipped, open_dataset
+from specconv.datasets.folder import FolderDataset
 from specconv.errors import DatasetError
 
 
@@ -85,11 +87,15 @@ def test_same_names_take_their_paths_and_others_keep_their_names(tmp_path: Path)
     assert ids == [f"audio/{triad}", f"audio_augmented_x10/{triad}", "piano_2_Cn_n_f_00"]
 
 
+class ByStem(FolderDataset):
+    """A corpus whose own names may be anything."""
+
+    def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
+        clips, skipped = super().find(root)
+        return [replace(clip, id=clip.path.stem) for clip in clips], skipped
+
+
 def test_a_name_that_is_anothers_path_is_told_apart(tmp_path: Path) -> None:
-    stem = "MAPS_MUS-a_AkPnBcht"
-    for folder, name in (("", stem), ("x", stem), ("y", f"{stem}.wav_AkPnBcht")):
-        touch(tmp_path, f"{folder}/{name}.wav".lstrip("/"), f"{folder}/{name}.txt".lstrip("/"))
-    # one piece is called like the file of another
-    touch(tmp_path, f"z/{stem}.wav.flac", f"z/{stem}.wav.txt")
-    clips = open_dataset(tmp_path, "maps").clips
-    assert len({clip.id for clip in clips}) == len(clips) == 3
+    touch(tmp_path, "a.wav", "b/a.wav", "c/a.wav.flac", "d.wav")
+    clips = Listing.of(ByStem(), tmp_path, "").clips
+    assert [clip.id for clip in clips] == ["a.wav", "b/a.wav", "c/a.wav.flac", "d.wav"]

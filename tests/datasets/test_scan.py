@@ -23,9 +23,7 @@ NFC, NFD = "é.wav", unicodedata.normalize("NFD", "é.wav")
 def listed(root: Path) -> tuple[list[str], dict[str, str]]:
     """Relative paths of the clips, and of what was skipped with the reason."""
     found, skipped = audio_files(root)
-    return sorted(file.relative for file in found), {
-        str(skip.path.relative_to(root)): skip.reason for skip in skipped
-    }
+    return sorted(file.relative for file in found), {str(skip.path.relative_to(root)): skip.reason for skip in skipped}
 
 
 @pytest.mark.parametrize(

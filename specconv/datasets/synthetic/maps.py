@@ -86,14 +86,10 @@ class _Writer:
         name = f"MAPS_UCHO_C{chord}_I32-96_S{pedal}_n{number}_{piano}"
         rng = random_for(self.seed, name)
         root = int(rng.integers(40, 73))
-        notes = [
-            _note(_BEFORE, 1.6, root + int(step), int(rng.integers(32, 97))) for step in chord.split("-")
-        ]
+        notes = [_note(_BEFORE, 1.6, root + int(step), int(rng.integers(32, 97))) for step in chord.split("-")]
         self._write(f"{piano}/UCHO/I32-96/C{chord}", name, notes, rng, pedal=bool(pedal))
 
-    def _write(
-        self, folder: str, name: str, notes: Sequence[Played], rng: np.random.Generator, *, pedal: bool
-    ) -> None:
+    def _write(self, folder: str, name: str, notes: Sequence[Played], rng: np.random.Generator, *, pedal: bool) -> None:
         """Audio, .txt, .mid. With the pedal down keys go up halfway; the .txt tells where the sound ends."""
         path = self.folder / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

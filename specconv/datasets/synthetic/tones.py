@@ -66,9 +66,7 @@ def tone(note: Played, sample_rate: int, rng: np.random.Generator, *, brightness
     return np.asarray(sound)
 
 
-def _struck(
-    note: Played, n_samples: int, sample_rate: int, rng: np.random.Generator, brightness: float
-) -> Samples:
+def _struck(note: Played, n_samples: int, sample_rate: int, rng: np.random.Generator, brightness: float) -> Samples:
     """A piano string: stretched partials, a fast and a slow decay, brighter the harder it is struck.
 
     Partials after Fletcher (1962), inharmonicity by pitch after Rigaud, David and Daudet (2013).
@@ -106,16 +104,10 @@ _FAMILIES: Sequence[tuple[int, int, tuple[float, ...], float]] = (
 )
 
 
-def _sustained(
-    note: Played, n_samples: int, sample_rate: int, rng: np.random.Generator, brightness: float
-) -> Samples:
+def _sustained(note: Played, n_samples: int, sample_rate: int, rng: np.random.Generator, brightness: float) -> Samples:
     """A bowed or blown note: harmonic partials that stay, and a slow swell of tremolo."""
     overtones, attack = next(
-        (
-            (amplitudes, attack)
-            for first, last, amplitudes, attack in _FAMILIES
-            if first <= note.program <= last
-        ),
+        ((amplitudes, attack) for first, last, amplitudes, attack in _FAMILIES if first <= note.program <= last),
         ((1, 0.5, 0.25, 0.12), 0.03),
     )
     force = note.velocity / 127
