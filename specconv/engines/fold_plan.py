@@ -28,7 +28,7 @@ NARROWEST_GROUP = 16  # bins; matrix products with fewer columns are slow
 WIDEST_GROUP = 64  # bins; a group's product, its inverse FFT and their squares stay in the cache
 # A kernel of fewer samples than so many a period, and so many more, is cheaper as a plain product.
 DIRECT_SAMPLES_A_PERIOD, DIRECT_SAMPLES = 3, 50
-FINEST_DECIMATED = 1e-6  # a finer tolerance than decimation keeps
+FINEST_DECIMATED = 5e-7  # decimation keeps no finer tolerance
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,11 @@ KEPT_PLANS = 4  # lengths of clip whose weights are kept
 class FoldedBank(nn.Module):
     """A bank of fixed kernels applied to the blocks of a `LongSpectrum` of the same hop; no parameters.
 
-    tolerance: of the peak of a kernel's spectrum; what lies below may be left out. With Hann windows the error is 2
-        tolerances of the result's peak for noise and 16 for an impulse, where all that is left out adds up.
+    tolerance: of the peak of a kernel's spectrum; what lies below may be left out. The error is about 3
+        tolerances of the result's peak for noise and up to 40 for an impulse, where all that is left out adds up.
     """
 
-    def __init__(self, bank: KernelBank, hop_length: int, tolerance: float = 1e-6) -> None:
+    def __init__(self, bank: KernelBank, hop_length: int, tolerance: float = 5e-7) -> None:
         super().__init__()
         self.bank, self.hop_length, self.tolerance = bank, hop_length, tolerance
         reaches = np.maximum(np.maximum(-bank.starts, bank.starts + bank.lengths), 1)

@@ -18,7 +18,7 @@ TILE_FRAMES = 2**12
 # A long recording goes in blocks of at least so many samples. On the machine measured a real FFT of 2^17 to 2^18
 # samples takes 2.2 ns a sample, of 2^20 4.3 ns and of 2^21 13 ns.
 SHORTEST_BLOCK = 2**17
-# Kernels of different length share a spectrum unless they reach further than this and than an eighth of the clip.
+# The kernels of a bank share a spectrum unless they reach further than this and than a quarter of the clip.
 SHARED_REACH = 2**14
 
 
@@ -55,13 +55,14 @@ class Fold:
         return range(start, start + (len(blocks) - 1) * self.step + self.n_fft)
 
 
-def fold(hop_length: int, n_frames: int, reach: int) -> Fold:
+def fold(hop_length: int, n_frames: int, reach: int, longest: int = 1) -> Fold:
     """The fold for kernels that reach at most ``reach`` samples to either side, and a clip of ``n_frames`` frames.
 
     hop_length, n_frames, reach: at least 1; n_frames counts as the `rung` above it.
+    longest: the reach of the longest kernel of the same bank.
     """
     n_frames = rung(n_frames)
-    shared = min(power_of_two(n_frames * hop_length) // 8, SHARED_REACH)
+    shared = min(power_of_two(n_frames * hop_length) // 4, SHARED_REACH, power_of_two(longest))
     reach = max(power_of_two(reach), shared)
     margin = -(-reach // hop_length)
     block = block_frames(hop_length, reach)
