@@ -20,7 +20,7 @@ from specconv.datasets import DATASETS, ClipRef, Listing
 from specconv.errors import AudioError, Fault, ParameterError, ShardError
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
-from specconv.pipeline.stages import Decoded, Frames, decode_ahead, transform, windows
+from specconv.pipeline.stages import Computing, Decoded, Frames, decode_ahead, windows
 from specconv.shards import Index, open_shard, read_index
 from specconv.shards.opening import Specgrams
 
@@ -71,15 +71,15 @@ def recompute(
         raise ParameterError(f"{root}: the folder of the audio is gone; name it with --audio")
     rows = list(_spread(folder, index, n))
     found = Recomputed()
-    with TemporaryDirectory(prefix="specconv-") as spool, torch.inference_mode():
+    with TemporaryDirectory(prefix="specconv-") as spool:
         plan = _plan(index, root, rows, Path(spool))
-        plan.transforms.to(device).eval()
         waiting = iter(rows)
-        for window in windows(plan, decode_ahead(plan, plan.shards, workers=1)):
-            places = [next(waiting) for _ in window.clips]
-            progress(f"computing {places[0].id} again")
-            for place, computed in zip(places, _computed(plan, window.clips, device), strict=True):
-                _compare(place, computed, found)
+        with Computing(plan.transforms, device) as computing:
+            for window in windows(plan, decode_ahead(plan, plan.shards, workers=1)):
+                places = [next(waiting) for _ in window.clips]
+                progress(f"computing {places[0].id} again")
+                for place, computed in zip(places, _computed(plan, window.clips, computing), strict=True):
+                    _compare(place, computed, found)
     return found
 
 
@@ -121,16 +121,16 @@ def _plan(index: Index, root: Path, rows: Sequence[_Row], spool: Path) -> Plan:
 Computed = AudioError | Iterator[Mapping[str, Frames]]
 
 
-def _computed(plan: Plan, clips: Sequence[Decoded], device: torch.device) -> Iterator[Computed]:
+def _computed(plan: Plan, clips: Sequence[Decoded], computing: Computing) -> Iterator[Computed]:
     """For each clip its specgrams, in blocks of frames, or why there are none."""
     loaded = [item.audio.waveform for item in clips if item.audio is not None]
-    specgrams = transform(plan.transforms, loaded, device) if loaded else {}
+    specgrams = computing(loaded) if loaded else {}
     row = 0
     for item in clips:
         if item.failure is not None:
             yield AudioError(item.failure.path, item.failure.stage, item.failure.reason)
         elif item.is_long:
-            yield iter(LongClip(plan, item, device).blocks())
+            yield iter(LongClip(plan, item, computing.device).blocks())
         else:
             yield iter([{name: values[row] for name, values in specgrams.items()}])
             row += 1
