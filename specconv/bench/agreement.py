@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from specconv.transforms import build_transform
+from specconv.transforms import build_transform, transform_parameters
 
 OWN_TOLERANCE = 5e-5
 """For specconv: the fft engine keeps kernels to 2e-5 of the result's peak, and float32 adds its rounding."""
@@ -31,7 +31,8 @@ PEER_TOLERANCES: Mapping[str, float] = {
     "vqt": 5e-2,
 }
 
-EXCERPT = 132_300  # samples of a clip that are compared: the definition costs n_bins · kernel length a frame
+EXCERPT = 132_300  # samples of a clip that are compared
+STEP = 7  # frames: the definition costs n_bins · kernel length each; odd, for librosa's kernels depend on hop's halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +55,49 @@ class Agreement:
         return f"wrong: {self.reason or f'error {self.error:.1e} above {self.tolerance:.0e} of the peak'}"
 
 
-def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Tensor) -> NDArray[Any]:
-    """The specgram ``(n_bins, n_frames)`` of ``waveform (time,)`` in float64, by direct correlation."""
-    transform = build_transform(given, sample_rate, engine="conv1d").double()
-    with torch.inference_mode():
-        specgram: NDArray[Any] = as_array(transform(waveform.cpu().double()))
-    return specgram
+@dataclass(frozen=True)
+class Definition:
+    """What a specgram must be. values: every step-th frame of it, ``(n_bins, …)``, float64; n_frames: of all."""
+
+    values: NDArray[Any]
+    step: int
+    n_frames: int
 
 
-def compare(result: Any, reference: NDArray[Any], kind: str, tolerance: float) -> Agreement:
-    """How well ``result (1, n_bins, n_frames)`` agrees with ``reference (n_bins, n_frames)``.
+def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Tensor) -> Definition:
+    """The specgram of ``waveform (time,)`` by direct correlation in float64.
 
-    kind: the scale; a phase is not compared, for that of a silent bin is anyone's. One frame more or less at
-    the end, about which libraries disagree, is forgiven.
+    Only every STEP-th frame, by as large a hop, where a frame does not depend on the others.
     """
-    if kind == "phase":
+    parameters = transform_parameters(given)
+    exact = build_transform(parameters, sample_rate, engine="conv1d")
+    n_frames, step = exact.n_frames(len(waveform)), 1
+    if parameters.scale != "decibel" and not parameters.then:  # decibels may end below the clip's maximum
+        step = STEP
+        sparse = parameters.model_copy(update={"hop_length": STEP * exact.hop_length})
+        exact = build_transform(sparse, sample_rate, engine="conv1d")
+    with torch.inference_mode():
+        return Definition(as_array(exact.double()(waveform.cpu().double())), step, n_frames)
+
+
+def compare(result: Any, wanted: Definition, scale: str, tolerance: float) -> Agreement:
+    """How well ``result (1, n_bins, n_frames)`` agrees with ``wanted``.
+
+    scale: a phase is not compared, for that of a silent bin is anyone's. One frame more or less at the end, about which
+    libraries disagree, is forgiven.
+    """
+    if scale == "phase":
         return Agreement(None, tolerance, "the phase of a silent bin is arbitrary")
     values = as_array(result)
     values = values[0] if values.ndim == 3 else values
-    if values.ndim != 2 or len(values) != len(reference) or abs(values.shape[1] - reference.shape[1]) > 1:
-        return Agreement(math.inf, tolerance, f"shape {values.shape}, expected {reference.shape}")
-    frames = min(values.shape[1], reference.shape[1])
+    expected = (len(wanted.values), wanted.n_frames)
+    if values.ndim != 2 or len(values) != expected[0] or abs(values.shape[1] - expected[1]) > 1:
+        return Agreement(math.inf, tolerance, f"shape {values.shape}, expected {expected}")
     if not np.isfinite(values).all():
         return Agreement(math.inf, tolerance, "values that are not finite")
-    return Agreement(relative_error(values[:, :frames], reference[:, :frames]), tolerance)
+    values = values[:, :: wanted.step]
+    frames = min(values.shape[1], wanted.values.shape[1])
+    return Agreement(relative_error(values[:, :frames], wanted.values[:, :frames]), tolerance)
 
 
 def relative_error(values: NDArray[Any], reference: NDArray[Any]) -> float:

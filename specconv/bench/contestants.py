@@ -10,7 +10,15 @@ from typing import Any
 import torch
 
 from specconv import __version__
-from specconv.bench.agreement import OWN_TOLERANCE, PEER_TOLERANCES, Agreement, compare, definition
+from specconv.bench.agreement import (
+    OWN_TOLERANCE,
+    PEER_TOLERANCES,
+    Agreement,
+    Definition,
+    as_array,
+    compare,
+    definition,
+)
 from specconv.bench.peers import PEERS, Peer, Prepared
 from specconv.bench.peers.base import exponent_of
 from specconv.bench.rows import TOGETHER
@@ -49,7 +57,7 @@ class Lineup:
     def __init__(self, given: Given, sample_rate: float, device: str, excerpt: torch.Tensor) -> None:
         self.given, self.sample_rate, self.device, self.excerpt = given, sample_rate, device, excerpt
         self.parameters = transform_parameters(given)
-        self._definitions: dict[str, Any] = {}
+        self._definitions: dict[str, Definition] = {}
 
     def contestants(self, against: Sequence[str]) -> Iterator[Contestant]:
         """specconv first, then the peers named, each after its own specconv if it needs one."""
@@ -111,7 +119,8 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
         verdicts = []
         for given, specgram in zip(transforms, result.values(), strict=True):
             alone = build(given)(excerpt[None].to(device))
-            verdicts.append(compare(specgram, alone[0].cpu().numpy(), "as stored", OWN_TOLERANCE))
+            wanted = Definition(as_array(alone)[0], 1, alone.shape[-1])
+            verdicts.append(compare(specgram, wanted, "as stored", OWN_TOLERANCE))
         return max(verdicts, key=lambda verdict: verdict.error or 0.0)
 
     parameters = {"transforms": [dict(given) for given in transforms]}
