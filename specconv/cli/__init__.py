@@ -1,0 +1,19 @@
+"""The command line: one module a command, each a few calls of the rooms below.
+
+Nothing heavy is imported before a command runs, so that ``specconv --help`` is instant.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The ``specconv`` command."""
+    from specconv.cli.interruption import interruption
+
+    interruption.install()
+    from specconv.cli.app import app
+    from specconv.cli.edge import prepare_streams, prepare_warnings
+
+    prepare_streams()
+    prepare_warnings()
+    app(prog_name="specconv")

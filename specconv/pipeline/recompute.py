@@ -26,7 +26,7 @@ from specconv.shards.opening import Specgrams
 
 TOLERANCES: Mapping[str, float] = {"float32": 1e-5, "complex64": 1e-5, "float16": 1e-3}  # of the clip's peak
 BLOCK_FRAMES = 2**14  # of stored values that are in memory together
-_LINEAR: Mapping[str, Callable[[Frames], Frames]] = {"dB": lambda dB: 10.0 ** (dB / 20), "ln": np.exp}
+_LINEAR: Mapping[str, Callable[[Frames], Frames]] = {"dB": lambda level: 10.0 ** (level / 20), "ln": np.exp}
 
 
 @dataclass

@@ -1,0 +1,32 @@
+"""``specconv demo``: a small audio folder in each layout, to try everything on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from specconv.cli.edge import EXIT_DONE
+from specconv.cli.results import columns, show, size, span
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.", show_default=False)],
+    size_name: Annotated[
+        str, typer.Option("--size", metavar="NAME", help="tiny, small, medium or full (5.5 GB).")
+    ] = "small",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another number makes other music.")] = 0,
+) -> int:
+    """Write a small audio folder in each known layout."""
+    from specconv.datasets.demo import make_demo
+
+    report = make_demo(folder, seed=seed, size=size_name)
+    rows = [
+        (str(report.root / name), f"{made.clips:,}", span(made.seconds), size(made.size))
+        for name, made in report.folders.items()
+    ]
+    show(columns("folder", "clips>", "audio>", "size>", rows=rows))
+    triads, shards = report.root / "piano_triads", report.root / "shards"
+    show(f"Next: specconv convert {triads} --config configs/piano_triads.yaml --out {shards}")
+    return EXIT_DONE

@@ -1,0 +1,54 @@
+"""SIGINT and SIGTERM: the first is answered at once and lets the work end tidily, the second ends it.
+
+Shards are written so that they survive any death, so nothing is lost by not waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+EXIT_INTERRUPTED = 130
+_SHOW_CURSOR = b"\x1b[?25h"  # a progress display hides it
+
+
+class Interruption:
+    """The handler of both signals. advice: what becomes of the work, said when the first one comes."""
+
+    def __init__(self) -> None:
+        self.advice = ""
+        self._came = False
+
+    def install(self) -> None:
+        """Handle both signals, but for those that whoever started us wants ignored (nohup, a shell's ``&``)."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    @contextmanager
+    def advising(self, advice: str) -> Iterator[None]:
+        before, self.advice = self.advice, advice
+        try:
+            yield
+        finally:
+            self.advice = before
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (as signal calls it)
+        if self._came:
+            _tell(b"Stopped at once.\n")
+            os._exit(EXIT_INTERRUPTED)
+        self._came = True
+        _tell(f"\nInterrupted{': ' if self.advice else ''}{self.advice}\n".encode("utf-8", "backslashreplace"))
+        raise KeyboardInterrupt
+
+
+def _tell(message: bytes) -> None:
+    """Past all buffers, whose locks the interrupted code may hold."""
+    with suppress(OSError):  # nobody listens any more
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + message)
+
+
+interruption = Interruption()

@@ -1,0 +1,33 @@
+"""``specconv plot``: specgrams of a folder of shards as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from specconv.cli.edge import EXIT_DONE
+from specconv.cli.options import PictureFile
+from specconv.cli.results import show
+
+
+def plot(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder of shards.", show_default=False)
+    ],
+    to: PictureFile,
+    clip: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="This clip; else one or some that stand for all.", show_default=False),
+    ] = None,
+) -> int:
+    """Draw spectrograms of a folder of shards.
+
+    Every transform of one clip, or several clips where there is a single transform.
+    """
+    from specconv.shards.picture import draw
+
+    drawn = draw(folder, to, clip=clip)
+    show(f"{to}: {', '.join(drawn)}")
+    return EXIT_DONE
