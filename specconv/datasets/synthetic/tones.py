@@ -40,16 +40,16 @@ def decaying_partials(
 ) -> Samples:
     """sum_k a_k exp(-d_k t) sin(2 pi f_k t + p_k), t = n / sample_rate, n_samples of it.
 
-    With the poles z_k and n = i B + j, z^n = z^(iB) z^j: the sum over k is a product of two small matrices.
+    With the poles z_k and n = i W + j, z^n = z^(iW) z^j: the sum over k is a product of two small matrices.
     """
-    block = 256
+    width, rows = 256, 16  # products so small that no BLAS spreads them over threads, which may be slow and inexact
     log_poles = (-decays + 2j * np.pi * frequencies) / sample_rate
-    within = np.exp(np.outer(log_poles, np.arange(block)))
-    n_blocks = -(-n_samples // block)
-    starts = np.exp(np.outer(block * np.arange(n_blocks), log_poles)) * (amplitudes * np.exp(1j * phases))
+    within = np.exp(np.outer(log_poles, np.arange(width)))
+    n_rows = rows * -(-n_samples // (rows * width))
+    starts = np.exp(np.outer(width * np.arange(n_rows), log_poles)) * (amplitudes * np.exp(1j * phases))
     # the imaginary part of a complex product, by real products alone
-    product = np.hstack((starts.real, starts.imag)) @ np.vstack((within.imag, within.real))
-    return np.asarray(product.ravel()[:n_samples])
+    left = np.hstack((starts.real, starts.imag)).reshape(-1, rows, 2 * log_poles.size)
+    return np.asarray((left @ np.vstack((within.imag, within.real))).ravel()[:n_samples])
 
 
 def tone(note: Played, sample_rate: int, rng: np.random.Generator, *, brightness: float = 1.0) -> Samples:
@@ -73,7 +73,7 @@ def _struck(note: Played, n_samples: int, sample_rate: int, rng: np.random.Gener
     """
     pitch, force = note.pitch, note.velocity / 127
     stiffness = np.exp(-0.0847 * pitch - 5.82) + np.exp(0.0926 * pitch - 13.64)
-    number = np.arange(1, _N_PARTIALS + 1)
+    number = np.arange(1, _N_PARTIALS + 1, dtype=np.float64)
     stretch = np.sqrt((1 + stiffness * number**2) / (1 + stiffness))  # the first partial is in tune
     frequencies = frequency(pitch) * number * stretch
     frequencies = frequencies[frequencies < _HIGHEST * sample_rate]
@@ -81,16 +81,11 @@ def _struck(note: Played, n_samples: int, sample_rate: int, rng: np.random.Gener
     hammer = 0.3 + np.abs(np.sin(np.pi * number / 7.5))  # what has a node where it strikes stays weak
     softness = (0.15 + 0.35 * (1 - force)) / brightness * (1 + max(pitch - 48, 0) / 24)
     amplitudes = hammer * np.exp(-softness * (number - 1)) / number**0.5
-    slow = (0.5 + 0.04 * number) * 2 ** ((pitch - 60) / 16)  # 1/s
-    fast = 5 * slow + 1
-    sound = decaying_partials(
-        np.tile(frequencies, 2),
-        np.concatenate((fast, slow)),
-        np.outer((0.7, 0.3), _scaled(amplitudes, force)).ravel(),
-        np.tile(rng.uniform(0, 2 * np.pi, number.size), 2),
-        n_samples,
-        sample_rate,
-    )
+    pace = float(2 ** ((pitch - 60) / 16))  # high strings die away sooner
+    phases = rng.uniform(0, 2 * np.pi, number.size)
+    decays = (0.5 + 0.04 * number) * pace  # 1/s
+    sound = decaying_partials(frequencies, decays, _scaled(amplitudes, force), phases, n_samples, sample_rate)
+    sound *= 0.3 + 0.7 * np.exp((-1 - 2.5 * pace) * np.arange(n_samples) / sample_rate)
     return _attacked(sound, 0.002 + 0.004 * (1 - force), sample_rate)
 
 
