@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -191,11 +191,12 @@ class Computing:
         groups = [list(range(len(lengths)))]
         if len(set(lengths)) > 1:
             groups = similar_lengths(lengths, PADDING_WASTE, 2 * sum(lengths))
-        shares = [group[i :: self._shares] for group in groups for i in range(self._shares)]
-        for part in self._pool.map(lambda share: self._share(waveforms, share), filter(None, shares)):
-            for name, rows in part.items():
-                for i, values in rows:
-                    found[name][i] = values
+        shares = [share for group in groups for i in range(self._shares) if (share := group[i :: self._shares])]
+        with nullcontext() if len(shares) > 1 else self.all_cores():
+            for part in self._pool.map(lambda share: self._share(waveforms, share), shares):
+                for name, rows in part.items():
+                    for i, values in rows:
+                        found[name][i] = values
         return found
 
     def _share(self, waveforms: Sequence[torch.Tensor], share: list[int]) -> dict[str, list[tuple[int, Frames]]]:
