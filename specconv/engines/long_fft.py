@@ -112,7 +112,7 @@ class LongSpectrum:
             own = range(frames.start, min(frames.stop, n_frames))
             for first_clip in range(alike.start, alike.stop, clips):
                 rows = slice(first_clip, min(first_clip + clips, alike.stop))
-                # Tiles are counted from the clip's start: where a stream begins changes no number.
+                # Tiles are counted from the clip's start, as the blocks are, so that none is computed twice.
                 for first in range(own.start // step * step, own.stop, step):
                     part = range(max(first, own.start), min(first + step, own.stop))
                     stretch = self._stretch(signal, rows, part, n_frames)

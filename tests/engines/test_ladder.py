@@ -58,6 +58,11 @@ def test_kernels_of_a_bank_share_a_fold_unless_they_are_much_longer_than_others(
         assert fold(hop, n_frames, one, longest) == fold(hop, n_frames, other, longest)
 
 
+@given(hops, frames, reaches)
+def test_clips_of_a_rung_have_one_fold(hop: int, n_frames: int, reach: int) -> None:
+    assert fold(hop, n_frames, reach) == fold(hop, rung(n_frames), reach)
+
+
 def test_long_recordings_all_have_one_fold() -> None:
     assert fold(512, 50_000, 9000) == fold(512, 2**40, 9000)
     assert fold(512, 50_000, 9000).n_frames == block_frames(512, 9000)

@@ -95,8 +95,8 @@ def test_an_impulse_shows_every_kernel() -> None:
 
 
 def test_a_clip_has_its_numbers_in_any_company() -> None:
-    """Alone, in a large batch, and beside clips of other lengths."""
-    front, module = parts("fft", constant_q(60), 160, "reflect")
+    """Alone, in a large batch, and beside clips of other lengths: coarse, so that another FFT would show."""
+    front, module = LongSpectrum(160, "reflect"), FoldedBank(constant_q(60), 160, tolerance=1e-2)
     waveforms = torch.randn(300, 24_000)
     lengths = [24_000 if i % 7 else 5_000 + 311 * (i % 11) for i in range(300)]
     together = run(front, module, waveforms, lengths, form="magnitude")
@@ -132,7 +132,7 @@ def test_a_stream_has_the_numbers_of_the_whole() -> None:
         np.ones(3) / 1000,
     )
     waveform = torch.randn(1, 3_000_000)
-    module = FoldedBank(bank, hop)
+    module = FoldedBank(bank, hop, tolerance=1e-3)
     assert len(module.grid(5860)) == 2
     whole = run(LongSpectrum(hop, "reflect"), module, waveform)
     n_frames = whole.shape[-1]
@@ -141,6 +141,7 @@ def test_a_stream_has_the_numbers_of_the_whole() -> None:
         for block in _blocks(module, waveform, range(cut, following)):
             found[:, :, block.frames] = module(block.values).complex
     assert (found - whole).abs().max() <= 1e-6 * whole.abs().max()
+    whole = run(LongSpectrum(hop, "reflect"), FoldedBank(bank, hop), waveform)
     samples = waveform[0].double().numpy()
     for k in range(3):
         for t in (0, 255, 256, 511, 4095, 4096, n_frames - 1):
@@ -199,7 +200,9 @@ def test_a_bank_can_be_sent_to_another_process() -> None:
     front, module = parts("fft", edges(), 64, "constant")
     waveforms = torch.randn(1, 3000)
     expected = run(front, module, waveforms)
-    sent = pickle.loads(pickle.dumps(module))
+    written = pickle.dumps(module)
+    assert len(written) < 10_000
+    sent = pickle.loads(written)
     assert torch.equal(run(front, sent, waveforms), expected)
     assert not list(module.parameters())
 
