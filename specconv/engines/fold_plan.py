@@ -148,7 +148,8 @@ def _cut(
             first, stop = min(first, firsts[end]), max(stop, stops[end])
             own += stops[end] - firsts[end]
             waste = (stop - first) * (end + 1 - start) - own
-            if waste > GROUP_COST and end - start >= NARROWEST_GROUP and not direct[start]:
+            enough = min(end - start, len(direct) - end) >= NARROWEST_GROUP  # here and in what is left
+            if waste > GROUP_COST and enough and not direct[start]:
                 break
             end += 1
         yield bool(direct[start]), slice(start, end)
