@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,10 @@ def bench(
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help="maps, musicnet, overhead or triads.", show_default=False)
     ],
-    paper: Annotated[
-        bool, typer.Option("--paper", help="The published size (hours), instead of about a minute.")
-    ] = False,
+    scale: Annotated[
+        Literal["quick", "paper"],
+        typer.Option(metavar="SCALE", help="quick, about a minute on two cores; or paper, the published size."),
+    ] = "quick",
     audio: Annotated[
         Path | None,
         typer.Option(metavar="AUDIO_DIR", help="The corpus; else audio like it is made.", show_default=False),
@@ -39,7 +40,7 @@ def bench(
     with doing() as say:
         report = run_suite(
             suite,
-            scale="paper" if paper else "quick",
+            scale=scale,
             audio=audio,
             device=str(choose_device(device)),
             against=against,

@@ -49,7 +49,8 @@ class OversampledSpectrum(FramedSpectrum):
         middle = self.framing.n_fft // 2
         zeros = frames.new_zeros(()).expand(*frames.shape[:2], (OVERSAMPLING - 1) * self.framing.n_fft)
         weighted = frames * weights
-        return torch.fft.rfft(torch.cat([weighted[..., middle:], zeros, weighted[..., :middle]], dim=-1))
+        spectrum: Tensor = torch.fft.rfft(torch.cat([weighted[..., middle:], zeros, weighted[..., :middle]], dim=-1))
+        return spectrum
 
 
 class Interpolation(nn.Module):
