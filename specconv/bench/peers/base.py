@@ -45,6 +45,12 @@ class Request:
     def kind(self) -> str:
         return str(self.given["type"])
 
+    def refuse_spaced_bins(self, library: str) -> None:
+        """Raise NotRunError for an stft with other bins than the FFT's own."""
+        spacing = self.given.get("freq_scale", "uniform")
+        if spacing != "uniform":
+            raise NotRunError(f"{library} has no stft with {spacing}-spaced bins")
+
     def renamed(self, names: Mapping[str, str], library: str) -> dict[str, Any]:
         """The given parameters under the library's ``names`` (ours to its).
 

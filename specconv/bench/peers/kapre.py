@@ -43,12 +43,11 @@ class Kapre(Peer):
 
     def build(self, request: Request) -> Prepared:
         kind, scale = request.kind, request.scale
+        request.refuse_spaced_bins(self.name)
         arguments = request.renamed(_FRAMES if kind == "stft" else _MEL, self.name)
+        arguments.pop("freq_scale", None)
         if arguments.pop("center", False):
             raise NotRunError("kapre does not centre its frames")
-        spacing = arguments.pop("freq_scale", "uniform")
-        if spacing != "uniform":
-            raise NotRunError(f"kapre has no stft with {spacing}-spaced bins")
         if scale not in ("magnitude", "decibel") and request.exponent != 1.0:
             raise NotRunError(f"kapre has no {kind} in {scale}: it weighs magnitudes")
         tensorflow = _tensorflow()

@@ -37,10 +37,9 @@ class Librosa(Peer):
     def build(self, request: Request) -> Prepared:
         librosa = import_module("librosa")
         kind = request.kind
+        request.refuse_spaced_bins(self.name)
         arguments = request.renamed(NAMES[kind], self.name)
-        spacing = arguments.pop("freq_scale", "uniform")
-        if spacing != "uniform":
-            raise NotRunError(f"librosa has no stft with {spacing}-spaced bins")
+        arguments.pop("freq_scale", None)
         if arguments.get("gamma") == "erb":
             arguments["gamma"] = None
         if "htk" in arguments:

@@ -70,10 +70,9 @@ class Torchaudio(Peer):
 
 
 def _arguments(request: Request, names: Mapping[str, str]) -> dict[str, Any]:
+    request.refuse_spaced_bins("torchaudio")
     arguments = request.renamed(names, "torchaudio")
-    spacing = arguments.pop("freq_scale", "uniform")
-    if spacing != "uniform":
-        raise NotRunError(f"torchaudio has no stft with {spacing}-spaced bins")
+    arguments.pop("freq_scale", None)
     if "window_fn" in arguments:
         window = arguments["window_fn"]
         if window not in _WINDOWS:
