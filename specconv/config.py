@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,12 +23,13 @@ import yaml
 from pydantic import Field, ValidationError
 
 from specconv.errors import ConfigError, Fault, ParameterError
-from specconv.parameters import Parameters, validation_faults
+from specconv.parameters import Parameters, shown, validation_faults
 from specconv.transforms import TYPES, TransformParameters, transform_parameters
 
 LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
 MOST_NODES = 100_000  # of the document with its aliases unfolded
 MOST_TRANSFORMS = 1000  # of a sweep; each is a dataset in every shard
+MOST_FAULTS = 100  # lines of one message
 NOT_SWEPT = {"then"}  # keys whose value is a list by nature
 
 
@@ -76,7 +78,7 @@ class Job(Parameters):
             for fault in transform.faults(sample_rate)
         ]
         if found:
-            raise ConfigError(list(dict.fromkeys(found)))
+            raise ConfigError(_told(found))
 
     def to_yaml(self) -> str:
         """The job with every default written out; loading it again gives the same job."""
@@ -98,8 +100,8 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
     try:
         with Path(source).open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        raise ConfigError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(text) > LARGEST_FILE:
         raise ConfigError(f"{source}: is larger than {LARGEST_FILE} bytes; a config is a page of text")
     try:
@@ -116,8 +118,10 @@ def parse_config(text: str) -> Job:
         raise ConfigError(f"is not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError("is nested too deeply; a config has four levels") from error
+    except (ValueError, LookupError, AttributeError, OverflowError) as error:  # of yaml's own conversions
+        raise ConfigError(f"holds a value that is not what it is marked or written as: {error}") from error
     if not isinstance(document, Mapping):
-        raise ConfigError(f"holds {_kind(document)}; needed is a mapping with the keys audio, transforms, shards")
+        raise ConfigError(f"is {shown(document)}; must be a mapping with the keys audio, transforms, shards")
     nodes = _unfolded_size(document, {}, set())
     if nodes > MOST_NODES:
         raise ConfigError(f"unfolds its aliases into more than {MOST_NODES} values; write out what is meant")
@@ -131,48 +135,59 @@ def _validated(document: Mapping[str, Any]) -> Job:
         sections = _Document.model_validate(dict(document))
         audio, shards = sections.audio, sections.shards
     except ValidationError as error:
-        faults += validation_faults(error)
-        sample_rate = (
-            audio_given.get("sample_rate") if isinstance(audio_given := document.get("audio"), Mapping) else None
-        )
-        if isinstance(sample_rate, int) and sample_rate > 0:  # enough to find the transforms' faults as well
-            audio = AudioConfig(sample_rate=sample_rate)
+        faults += validation_faults(error, _Document)
+        given = document.get("audio")
+        if isinstance(given, Mapping):
+            with suppress(ValidationError):  # the rate is enough to find the transforms' faults as well
+                audio = AudioConfig(sample_rate=given.get("sample_rate"))
     transforms: list[TransformParameters] = []
     keys: list[str] = []
     for i, entry in enumerate(entries if isinstance(entries, list) else []):
         key = f"transforms[{i}]"
         try:
             for given in _unfold(entry):
+                if len(transforms) == MOST_TRANSFORMS:
+                    raise ConfigError([Fault("transforms", f"ask for more than {MOST_TRANSFORMS}, the most possible")])
                 transforms.append(transform_parameters(given))
                 keys.append(key)
                 if audio.sample_rate is not None:
                     faults += [fault.under(key) for fault in transforms[-1].faults(audio.sample_rate)]
+        except ConfigError:
+            raise
         except ParameterError as error:
             faults += [fault.under(key) for fault in error.faults]
     for name, count in Counter(transform.name or "" for transform in transforms).items():
         if count > 1:
             first, second = [k for k, t in zip(keys, transforms, strict=True) if t.name == name][:2]
-            faults.append(Fault(second, f"is named {name!r} like {first}; give one of them another name"))
-    if len(transforms) > MOST_TRANSFORMS:
-        faults.append(
-            Fault("transforms", f"ask for {len(transforms)} transforms; at most {MOST_TRANSFORMS} are possible")
-        )
+            if first == second:
+                message = f"sweeps to the name {name!r} {count} times; let each value stand once"
+            else:
+                message = f"is named {name!r} like {first}; give one of them another name"
+            faults.append(Fault(second, message))
     if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
+        raise ConfigError(_told(faults))
     return Job(audio=audio, transforms=tuple(transforms), shards=shards, keys=tuple(keys))
+
+
+def _told(faults: list[Fault]) -> list[Fault]:
+    """Each once, and no more than somebody reads."""
+    told = list(dict.fromkeys(faults))
+    return told if len(told) <= MOST_FAULTS else [*told[:MOST_FAULTS], Fault("", f"and {len(told) - MOST_FAULTS} more")]
 
 
 def _unfold(entry: Any) -> Iterator[dict[str, Any]]:
     """One mapping per combination of an entry's lists, named after its type and the swept values."""
     if not isinstance(entry, Mapping):
-        raise ParameterError(f"is {_kind(entry)}; needed is a mapping like {{type: mel, n_mels: 64}}")
+        raise ParameterError(f"is {shown(entry)}; must be a mapping like {{type: mel, n_mels: 64}}")
     if not_text := [key for key in entry if not isinstance(key, str)]:
-        raise ParameterError(f"has the key {not_text[0]!r}; keys are words")
+        raise ParameterError(f"has the key {shown(not_text[0])}; keys are words")
+    if "window" in entry:
+        entry = {**entry, "window": _windows(entry["window"])}
     swept = {key: value for key, value in entry.items() if isinstance(value, list) and key not in NOT_SWEPT}
     for key, listed in swept.items():
         if not listed:
             raise ParameterError([Fault(key, "is an empty list; name at least one value or remove the key")])
-        if any(isinstance(value, (list, dict)) for value in listed) and key != "window":
+        if any(isinstance(value, (list, dict)) for value in listed):
             raise ParameterError([Fault(key, "holds a list or a mapping; a sweep's values are numbers or words")])
     combinations = math.prod(len(values) for values in swept.values())
     if combinations > MOST_TRANSFORMS:
@@ -182,15 +197,21 @@ def _unfold(entry: Any) -> Iterator[dict[str, Any]]:
             "so sweep fewer values"
         )
     kind = entry.get("type")
-    stem = entry.get("name") or (kind if kind in TYPES else "")
+    stem = entry.get("name") or (kind if isinstance(kind, str) and kind in TYPES else "")
     for values in itertools.product(*swept.values()):
-        given = {
-            **entry,
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in zip(swept, values, strict=True)},
-        }
+        given = {**entry, **dict(zip(swept, values, strict=True))}
         if isinstance(stem, str):
-            given["name"] = "-".join([stem, *(_in_a_name(value) for value in values)]) or None
+            given["name"] = "-".join([*([stem] if stem else []), *(_in_a_name(value) for value in values)]) or None
         yield given
+
+
+def _windows(given: Any) -> Any:
+    """A window with parameters is a list that holds a number, [kaiser, 8.6]; other lists sweep."""
+    if not isinstance(given, (list, tuple)):
+        return given
+    if any(isinstance(part, (int, float)) for part in given):
+        return tuple(given)
+    return [_windows(part) for part in given]
 
 
 def _in_a_name(value: Any) -> str:
@@ -198,15 +219,9 @@ def _in_a_name(value: Any) -> str:
     return re.sub(r"[^A-Za-z0-9_.+=]+", "_", text)
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return f"a {type(value).__name__}, {str(value)[:40]!r}"
-
-
 def _unfolded_size(node: Any, known: dict[int, int], above: set[int]) -> int:
     """How many values a document has with its aliases written out, computed once per shared part."""
-    if not isinstance(node, (Mapping, list)):
+    if not isinstance(node, (Mapping, list, tuple)):
         return 1
     if id(node) in above:
         raise ConfigError("holds an alias to something that contains it")
@@ -219,19 +234,27 @@ def _unfolded_size(node: Any, known: dict[int, int], above: set[int]) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data; 1e-10 is a number as in YAML 1.2, and a key may stand once."""
+    """Plain data; 1e-10 is a number as in YAML 1.2, and a key may stand once in a mapping, besides what it merges."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        self.flatten_mapping(node)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._checked: set[int] = set()
+        self._keys = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Called before a mapping is made, and for each that it merges (``<<: *other``)."""
+        if id(node) not in self._checked:  # merged keys are put beside the node's own, once and for all
+            self._checked.add(id(node))
+            counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            if twice := [key for key, count in counts.items() if count > 1]:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    None, None, f"the key {twice[0]!r} stands twice", node.start_mark
                 )
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        super().flatten_mapping(node)
+        self._keys += len(node.value)
+        if self._keys > MOST_NODES:
+            message = f"its mappings have more than {MOST_NODES} keys, merged ones counted"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
 
 
 _Loader.add_implicit_resolver(

@@ -7,11 +7,13 @@ are faults; so is whatever ``faults`` of a subclass yields, for bounds that need
 from __future__ import annotations
 
 from collections.abc import Iterator
+from reprlib import Repr
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from specconv.errors import Fault
+from specconv.errors import Fault, ParameterError
 
 
 class Parameters(BaseModel):
@@ -24,31 +26,71 @@ class Parameters(BaseModel):
         yield from ()
 
 
-def validation_faults(error: ValidationError) -> list[Fault]:
-    """What pydantic found wrong, each with its key path, the value found, the bound and the cure."""
-    return [_fault(details) for details in error.errors(include_url=False)]
+def validation_faults(error: ValidationError, model: type[Parameters]) -> list[Fault]:
+    """What pydantic found wrong with a ``model``, each with its key path, the value found, the bound and the cure.
+
+    A ParameterError that a validator raised gives its faults under the validator's key.
+    """
+    found: dict[str, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        found.setdefault(_key(details, model), []).append(details)
+    faults: list[Fault] = []
+    for key, alternatives in found.items():
+        raised = alternatives[0].get("ctx", {}).get("error")
+        if isinstance(raised, ParameterError):
+            faults += [fault.under(key) if key else fault for fault in raised.faults]
+        else:
+            faults.append(Fault(key, _message(alternatives)))
+    return faults
 
 
-def _fault(details: ErrorDetails) -> Fault:
-    key = ""
+def shown(value: Any) -> str:
+    """A value as a message shows it: on one line, and not much of a long or a deep one."""
+    if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write the longest out
+        return f"a number of {value.bit_length()} bits"
+    return _SHORT.repr(value)
+
+
+def _key(details: ErrorDetails, model: type[Parameters]) -> str:
+    """The path to the field. What pydantic appends to it names one of the types that the field may have."""
+    parts: list[str] = []
+    inside: Any = model
     for part in details["loc"]:
-        key += f"[{part}]" if isinstance(part, int) else f"{'.' if key else ''}{part}"
-    kind, found, context = details["type"], details["input"], details.get("ctx", {})
-    bound = next((f"{_SIGNS[sign]} {context[sign]}" for sign in _SIGNS if sign in context), "")
-    match kind:
+        parts.append(str(part))
+        field = inside.model_fields.get(part)
+        inside = field.annotation if field is not None else None
+        if not (isinstance(inside, type) and issubclass(inside, Parameters)):
+            break
+    return ".".join(parts)
+
+
+def _message(alternatives: list[ErrorDetails]) -> str:
+    """One sentence for all types that a value might have had and has not."""
+    first = alternatives[0]
+    match first["type"]:
         case "extra_forbidden":
-            message = "is not known here; check its spelling or remove it"
+            return "is not known here; check its spelling or remove it"
         case "missing":
-            message = "is missing; add it"
-        case "literal_error":
-            message = f"{found!r} is not one of {context['expected']}; choose one of these"
+            return "is missing; add it"
         case "value_error":
-            message = str(context["error"])
-        case _ if bound:
-            message = f"{found!r} is out of bounds; it must be {bound}"
-        case _:
-            message = f"{found!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
-    return Fault(key, message)
+            return str(first["ctx"]["error"])
+    wanted = dict.fromkeys(_wanted(details) for details in alternatives)
+    return f"is {shown(first['input'])}; must {' or '.join(wanted)}"
+
+
+def _wanted(details: ErrorDetails) -> str:
+    context, text = details.get("ctx", {}), details["msg"]
+    if details["type"] == "literal_error":
+        return f"be {context['expected']}"
+    if details["type"] == "model_type":
+        return "be a mapping"
+    for sign, words in _SIGNS.items():
+        if sign in context:
+            return f"be {words} {context[sign]:.15g}"
+    return text.partition(" should ")[2] or f"be otherwise: {text}"
 
 
 _SIGNS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 2, 3, 3, 3
+_SHORT.maxstring, _SHORT.maxother = 60, 60

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from specconv.errors import ParameterError
-from specconv.parameters import validation_faults
+from specconv.errors import Fault, ParameterError
+from specconv.parameters import shown, validation_faults
 from specconv.transforms.base import Engine, Transform, TransformParameters
 from specconv.transforms.cqt import CqtParameters, VqtParameters
 from specconv.transforms.gammatone import GammatonegramParameters, GammatoneParameters
@@ -35,11 +35,11 @@ def transform_parameters(given: Mapping[str, Any]) -> TransformParameters:
     """
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
-        raise ParameterError(f"type: {kind!r} is no transform; choose from {', '.join(TYPES)}")
+        raise ParameterError([Fault("type", f"is {shown(kind)}; must be one of {', '.join(TYPES)}")])
     try:
         return TYPES[kind].model_validate(given)
     except ValidationError as error:
-        raise ParameterError(validation_faults(error)) from error
+        raise ParameterError(validation_faults(error, TYPES[kind])) from error
 
 
 def build_transform(
@@ -57,6 +57,8 @@ def build_transform(
     """
     parameters = given if isinstance(given, TransformParameters) else transform_parameters(given)
     if engine is not None:
+        if engine not in get_args(Engine):
+            raise ParameterError([Fault("engine", f"is {shown(engine)}; must be one of {', '.join(get_args(Engine))}")])
         parameters = parameters.model_copy(update={"engine": engine})
     return parameters.build(sample_rate, trainable=trainable)
 

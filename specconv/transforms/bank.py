@@ -16,7 +16,7 @@ from specconv.engines.long_fft import LongSpectrum
 from specconv.engines.padding import PadMode
 from specconv.errors import Fault, ParameterError
 from specconv.kernels.bank import KernelBank
-from specconv.transforms.base import Analysis, Transform, TransformParameters
+from specconv.transforms.base import LONGEST_HOP, Analysis, Transform, TransformParameters, check_convolvable
 from specconv.transforms.scaling import FORMS, Detector
 
 
@@ -27,7 +27,7 @@ class BankParameters(TransformParameters):
     scale: magnitude, power, decibel (of power), log (of magnitude), complex or phase (rad).
     """
 
-    hop_length: int = Field(512, ge=1)
+    hop_length: int = Field(512, ge=1, le=LONGEST_HOP)
     pad_mode: PadMode = "constant"
 
     @abstractmethod
@@ -57,6 +57,7 @@ class BankParameters(TransformParameters):
         if self.engine_for(trainable) == "fft":
             folded = FoldedBank(bank, self.hop_length)
             return Analysis(LongSpectrum(self.hop_length, self.pad_mode), folded, (folded,))
+        check_convolvable(bank)
         convolved = Conv1dBank(bank, self.hop_length, trainable=trainable)
         front = convolved.front(self.pad_mode)
         return Analysis(front, front, (convolved,))

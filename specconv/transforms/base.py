@@ -8,25 +8,34 @@ is no class per transform, because a transform is a composition.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, SerializeAsAny, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from torch import Tensor, nn
 
 from specconv.engines.front import Front, Reach
 from specconv.engines.memory import empty
 from specconv.engines.padding import Padded
 from specconv.errors import Fault, ParameterError
+from specconv.kernels.bank import KernelBank
 from specconv.layers import LAYERS
 from specconv.layers.base import Layer, LayerParameters, SpecgramInfo
-from specconv.layers.decibel import DecibelParameters
-from specconv.parameters import Parameters
+from specconv.layers.decibel import DecibelParameters, decibel_like
+from specconv.parameters import Parameters, shown, validation_faults
 from specconv.transforms.scaling import Logarithm
 
 Engine = Literal["auto", "conv1d", "fft"]
@@ -41,6 +50,10 @@ UNITS: Mapping[Scale, str] = {
     "phase": "rad",
 }
 
+
+LONGEST_HOP = 2**22  # samples: 95 s at 44.1 kHz
+# Samples of all kernels of a bank together: the conv1d engine writes them out, 2 GB of complex numbers at this bound.
+MOST_CONVOLVED = 2**27 + 2**14
 
 _NOTHING_KNOWN = SpecgramInfo(0, 0.0, 0, np.zeros(0))  # decibels are the same for all
 
@@ -86,35 +99,43 @@ class TransformParameters(Parameters):
     def _fill_from_parity(cls, given: Any) -> Any:
         if not isinstance(given, Mapping) or given.get("parity") is None:
             return given
-        library = given["parity"]
+        if given["parity"] not in get_args(Parity):
+            return given  # the field says what is wrong with it
+        library: Parity = given["parity"]
         if library not in cls.PARITY:
-            raise ValueError(
-                f"parity: {library} has no {given.get('type')} to agree with; "
-                f"choose from {', '.join(cls.PARITY) or 'none'} or leave parity out"
-            )
-        return {**cls.PARITY[library], **given}
+            choice = f"choose from {', '.join(cls.PARITY)} or " if cls.PARITY else ""
+            message = f"is {library}, which has no {given.get('type')} to agree with; {choice}leave parity out"
+            raise ParameterError([Fault("parity", message)])
+        return {"top_db": decibel_like(library, "power").top_db, **cls.PARITY[library], **given}
 
     @field_validator("then", mode="wrap")
     @classmethod
     def _layers_by_name(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         if not isinstance(value, (list, tuple)):
             return handler(value)
-        return tuple(cls._layer(item) for item in value)
-
-    @staticmethod
-    def _layer(item: Any) -> LayerParameters:
-        if isinstance(item, LayerParameters):
-            return item
-        name = item.get("layer") if isinstance(item, Mapping) else None
-        if name not in LAYERS:
-            raise ValueError(f"layer {name!r} is not known; write {{layer: NAME, …}} with one of {', '.join(LAYERS)}")
-        return LAYERS[name].model_validate(item)
+        layers: list[LayerParameters] = []
+        faults: list[Fault] = []
+        for i, item in enumerate(value):
+            try:
+                layers.append(_layer(item))
+            except ParameterError as error:
+                faults += [fault.under(f"[{i}]") for fault in error.faults]
+        if faults:
+            raise ParameterError(faults)
+        return tuple(layers)
 
     def build(self, sample_rate: float, *, trainable: bool) -> Transform:
         """The transform as a module. Raises ParameterError with every fault."""
+        if not 0 < sample_rate < math.inf:
+            raise ParameterError([Fault("sample_rate", f"is {sample_rate} Hz; must be a positive number")])
         if faults := list(self.faults(sample_rate)):
             raise ParameterError(faults)
         return self.make(sample_rate, trainable=trainable)
+
+    def faults(self, sample_rate: float) -> Iterator[Fault]:
+        yield from super().faults(sample_rate)
+        if self.scale == "complex" and self.then:
+            yield Fault("then", "takes real values, but scale is complex; choose another scale or leave then out")
 
     @abstractmethod
     def make(self, sample_rate: float, *, trainable: bool) -> Transform:
@@ -137,14 +158,32 @@ class TransformParameters(Parameters):
         if self.scale == "log":
             return [Logarithm(self.amin or (1e-10 if of == "power" else 1e-5))]
         if self.scale == "decibel":
-            given: dict[str, Any] = {"of": of, "parity": self.parity, "reference": self.ref}
+            given: dict[str, Any] = {"of": of, "parity": self.parity, "reference": self.ref, "top_db": self.top_db}
             if self.amin is not None:
                 given["amin"] = self.amin
-            if "top_db" in self.model_fields_set:  # null switches the parity library's off
-                given["top_db"] = self.top_db
             decibel = DecibelParameters.model_validate(given)
             return [decibel.make(_NOTHING_KNOWN)]
         return []
+
+
+def _layer(given: Any) -> LayerParameters:
+    """The parameters of one layer of ``then``. Raises ParameterError with every fault."""
+    if isinstance(given, LayerParameters):
+        return given
+    name = given.get("layer") if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping) or not isinstance(name, str) or name not in LAYERS:
+        raise ParameterError(f"is {shown(name)}, no layer; write {{layer: NAME}} with one of {', '.join(LAYERS)}")
+    try:
+        return LAYERS[name].model_validate(given)
+    except ValidationError as error:
+        raise ParameterError(validation_faults(error, LAYERS[name])) from error
+
+
+def check_convolvable(bank: KernelBank) -> None:
+    """Raise ParameterError for kernels that are too many or too long to be written out."""
+    if (samples := int(bank.lengths.sum())) > MOST_CONVOLVED:
+        message = f"conv1d holds every kernel, here {samples} samples in all; at most {MOST_CONVOLVED} are possible: "
+        raise ParameterError([Fault("engine", message + "use fft, or fewer or shorter kernels")])
 
 
 class Transform(nn.Module):
@@ -181,8 +220,11 @@ class Transform(nn.Module):
             units or UNITS[parameters.scale],
         )
         clip_layers = list(finish[first:])
-        for layer in parameters.then:
-            clip_layers.append(layer.build(info))
+        for i, layer in enumerate(parameters.then):
+            try:
+                clip_layers.append(layer.build(info))
+            except ParameterError as error:
+                raise ParameterError([fault.under(f"then[{i}]") for fault in error.faults]) from error
             info = layer.output(info)
         self.clip_layers = nn.Sequential(*clip_layers)
         self.info = info

@@ -17,7 +17,7 @@ from pydantic import Field
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.constant_q import Gain, Norm, constant_q_bank
 from specconv.kernels.constant_q_parity import librosa_constant_q_bank, nnaudio_constant_q_bank
-from specconv.kernels.windows import WindowSpec
+from specconv.kernels.windows import WindowSpec, window
 from specconv.transforms.bank import BankParameters
 
 C1 = 32.703195662574764  # Hz, the lowest C of a piano
@@ -47,6 +47,7 @@ class CqtParameters(BankParameters):
         return self._bank(sample_rate, gamma=0.0)
 
     def _bank(self, sample_rate: float, gamma: float | Literal["erb"]) -> KernelBank:
+        window(self.window, 8)  # an unknown window is a fault of the request: say so now
         chosen: dict[str, Any] = {
             "gamma": gamma,
             "filter_scale": self.filter_scale,

@@ -19,12 +19,12 @@ from specconv.errors import Fault, ParameterError
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.fourier import fourier_bank, uniform_frequencies
 from specconv.kernels.windows import WindowSpec, window
-from specconv.transforms.base import Analysis, Transform, TransformParameters
+from specconv.transforms.base import LONGEST_HOP, Analysis, Transform, TransformParameters, check_convolvable
 from specconv.transforms.scaling import Projection
 
 LARGEST_N_FFT = 2**22  # samples: 95 s at 44.1 kHz; beyond it a frame's spectrum alone fills caches and patience
-# Kernels of the conv1d engine are written out: n_fft · (n_fft / 2 + 1) complex numbers, 2 GB at this bound.
-LARGEST_CONVOLVED = 2**14
+LARGEST_CONVOLVED = 2**14  # samples: the n_fft whose uniform bins the conv1d engine can just hold
+LARGEST_PROJECTION = 2**26  # filters times n_fft: 256 MB of float64 weights, built from several as large
 
 
 class FramedParameters(TransformParameters):
@@ -36,7 +36,7 @@ class FramedParameters(TransformParameters):
 
     n_fft: int = Field(2048, ge=2, le=LARGEST_N_FFT)
     win_length: int | None = Field(None, ge=1)
-    hop_length: int | None = Field(None, ge=1)
+    hop_length: int | None = Field(None, ge=1, le=LONGEST_HOP)
     window: WindowSpec = "hann"
     center: bool = True
     pad_mode: PadMode = "reflect"
@@ -64,6 +64,15 @@ class FramedParameters(TransformParameters):
         except ParameterError as error:
             yield from error.faults
 
+    def projection_faults(self, key: str, n_filters: int) -> Iterator[Fault]:
+        """What is wrong with so many filters over the spectrum's bins; ``key`` says where their number stands."""
+        if n_filters * self.n_fft > LARGEST_PROJECTION:
+            yield Fault(
+                key,
+                f"{n_filters} filters over a spectrum of n_fft {self.n_fft} exceed {LARGEST_PROJECTION} weights, "
+                f"n_fft times {key}; lower one of them",
+            )
+
     def uniform_analysis(self, sample_rate: float, *, trainable: bool) -> Analysis:
         """Coefficients at the FFT's own frequencies."""
         if self.engine_for(trainable) == "conv1d":
@@ -83,6 +92,7 @@ class FramedParameters(TransformParameters):
         bank = fourier_bank(
             sample_rate, framing.n_fft, frequencies, win_length=framing.win_length, window=framing.window
         )
+        check_convolvable(bank)
         if not framing.center:
             bank = _starting(bank, framing.n_fft)
         convolved = Conv1dBank(bank, framing.hop_length, trainable=trainable)

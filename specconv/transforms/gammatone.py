@@ -53,6 +53,7 @@ class GammatonegramParameters(FramedParameters):
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
+        yield from self.projection_faults("n_bins", self.n_bins)
         try:
             erb_frequencies(self.n_bins, f_min=self.f_min, f_max=self.f_max or sample_rate / 2)
             gammatone_weights(sample_rate, 4, 1, f_min=self.f_min, f_max=self.f_max, width=self.width)

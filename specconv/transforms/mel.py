@@ -56,6 +56,7 @@ class MelParameters(FramedParameters):
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
+        yield from self.projection_faults("n_mels", self.n_mels)
         yield from band_faults(sample_rate, self.f_min, self.f_max or sample_rate / 2)
 
     def weights(self, sample_rate: float) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """Mel-frequency cepstral coefficients: the cosine transform of a logarithmic mel spectrum.
 
 S. B. Davis and P. Mermelstein, "Comparison of parametric representations for monosyllabic word recognition in
-continuously spoken sentences", 1980; B.-H. Juang et al., "On the use of bandpass liftering in speech recognition", 1987.
+continuously spoken sentences", 1980; B.-H. Juang et al., "On the use of bandpass liftering in speech recognition",
+1987.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ class StftParameters(FramedParameters):
     """Parameters of ``type: stft``.
 
     scale: magnitude, power, decibel (of power), log (of magnitude), complex or phase (rad).
-    freq_scale: uniform, the FFT's own bins; or linear, or log (also called log2), n_bins (n_fft // 2 + 1 if omitted) from
-        f_min (0 Hz; log: that of the FFT's first bin) to f_max (half the sample rate), Hz.
+    freq_scale: uniform, the FFT's own bins; or linear, or log (also called log2), n_bins (n_fft // 2 + 1 if omitted)
+        from f_min (0 Hz; log: that of the FFT's first bin) to f_max (half the sample rate), Hz.
     """
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
