@@ -165,10 +165,10 @@ def test_gradient_in_the_waveform() -> None:
     front, module = parts("fft", bank, 40, "reflect")
     groups = module.groups(10, torch.zeros(1, dtype=torch.float64))
     assert {type(group) for group in groups} == {FoldedGroup, DirectGroup}
-    waveforms = torch.randn(2, 101, dtype=torch.float64, requires_grad=True)
+    waveforms = torch.randn(2, 61, dtype=torch.float64, requires_grad=True)
     for form in ("complex", "power", "magnitude"):
         assert torch.autograd.gradcheck(
-            lambda x, form=form: run(front, module, x, [101, 50], form, whole=True), waveforms
+            lambda x, form=form: run(front, module, x, [61, 30], form, whole=True), waveforms
         )
 
 
