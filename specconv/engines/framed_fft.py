@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
 from specconv.engines.front import Block
+from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
 from specconv.kernels.windows import WindowSpec, window
 
-# Samples of frames (frames times n_fft) that go through the chain together: 2^17 float32 with their spectrum are
-# 1 MB, an L2 cache; on a GPU, where launches cost and caches do not matter, 2^25 with everything after it stay
+# Samples of frames (frames times n_fft) that go through the chain together: 2^18 float32 with their spectrum are
+# 2 MB, two L2 caches; on a GPU, where launches cost and caches do not matter, 2^25 with everything after it stay
 # below half a gigabyte.
-CPU_BLOCK = 2**17
+CPU_BLOCK = 2**18
 GPU_BLOCK = 2**25
 # Samples of waveform that are padded together, so that the ends of many short clips are handled at once.
 PADDED_SAMPLES = 2**20
@@ -83,6 +84,7 @@ class FramedSpectrum(nn.Module):
 
     def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
         """Blocks whose values are the spectra ``(n_clips, n_fft // 2 + 1, n_frames)``."""
+        keep_freed_memory()
         hop, n_fft = self.framing.hop_length, self.framing.n_fft
         n_clips = len(signal.waveforms)
         clips, padded_frames, block_frames = n_clips, len(frames), n_clips * len(frames)

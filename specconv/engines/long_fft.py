@@ -17,6 +17,7 @@ from torch import Tensor
 from specconv.engines import decimation
 from specconv.engines.front import Block
 from specconv.engines.ladder import TILE_FRAMES, TILE_SAMPLES, Fold, rung, tile_frames
+from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
 
 GPU_TILES = 16  # on a GPU so many times more at once: launches cost there, and caches matter less
@@ -98,7 +99,7 @@ class LongSpectrum:
 
     def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
         """Tiles of clips and frames, one `Stretch` each; when ``whole`` one block with all of its stretches."""
-        _keep_freed_memory()
+        keep_freed_memory()
         if whole:
             stretches = tuple(self._stretch(signal, rows, frames, n_frames) for rows, n_frames in self._alike(signal))
             yield Block(slice(0, len(signal.lengths)), slice(frames.start, frames.stop), stretches)
@@ -130,15 +131,6 @@ class LongSpectrum:
             members = list(run)
             yield slice(start, start + len(members)), max(members)
             start += len(members)
-
-
-def _keep_freed_memory() -> None:
-    """Freeing one large piece makes the C library keep as much for later instead of giving it back to the system.
-
-    (glibc's dynamic mmap threshold, 32 MB at most; elsewhere it does nothing.) Every tile needs the same few large
-    tensors, and touching new pages for each took 0.9 of 2.0 s for 1,770 clips of 80,000 samples.
-    """
-    torch.empty(31 << 20, dtype=torch.uint8)
 
 
 def _extended(spectrum: Tensor, n_fft: int, first: int, stop: int) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from specconv.errors import ParameterError
 
@@ -52,6 +53,8 @@ class Padded:
         middle = clips[:, inside_start - self.origin : inside_stop - self.origin]
         if inside_start == start and inside_stop == stop:
             return middle
+        if self.mode == "constant" and len(set(lengths)) == 1:
+            return functional.pad(middle, (inside_start - start, stop - inside_stop))
         pieces = [middle]
         if start < inside_start:
             pieces.insert(0, self._beyond(clips, lengths, start, inside_start))
