@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
 
 
 class Constant:
-    """A float64 or complex128 array that follows its user's dtype and device.
+    """A float64, complex128 or int64 array, or a sparse matrix, that follows its user's dtype and device.
 
     Not a buffer of a module: casting a module to float32 and back would lose the digits, and Apple's devices
     refuse to hold float64 at all. One copy for each (dtype, device) met is kept.
     """
 
-    def __init__(self, values: NDArray[Any], layout: Literal["dense", "csr"] = "dense") -> None:
-        self.values, self.layout = np.ascontiguousarray(values), layout
+    def __init__(self, values: NDArray[Any] | csr_array) -> None:
+        with torch.inference_mode(False):  # whose tensors could be part of no gradient later
+            self._values = _sparse(values) if isinstance(values, csr_array) else torch.tensor(values)
         self._copies: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
+    @property
+    def values(self) -> NDArray[Any]:
+        """What it was made of, if that was an array."""
+        return self._values.numpy()
+
     def like(self, signal: Tensor) -> Tensor:
-        """These numbers with the precision of ``signal`` (real or complex) on its device."""
+        """These numbers with the precision of ``signal`` (real or complex) on its device; integers stay integers."""
+        if torch.compiler.is_compiling():  # what a trace makes is no tensor outside of it
+            return self._made_like(signal)
         key = (signal.dtype, signal.device)
         if key not in self._copies:
-            dtype = signal.dtype.to_complex() if np.iscomplexobj(self.values) else signal.dtype.to_real()
-            copy = torch.from_numpy(self.values).to(dtype)
-            if self.layout == "csr":
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-                    copy = copy.to_sparse_csr()
-            self._copies[key] = copy.to(signal.device)
+            with torch.inference_mode(False):
+                self._copies[key] = self._made_like(signal)
         return self._copies[key]
 
+    def _made_like(self, signal: Tensor) -> Tensor:
+        if self._values.dtype == torch.int64:
+            return self._values.to(signal.device)
+        dtype = signal.dtype.to_complex() if self._values.dtype.is_complex else signal.dtype.to_real()
+        return self._values.to(dtype).to(signal.device)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"values": self.values, "layout": self.layout, "_copies": {}}
+        return {"_values": self._values, "_copies": {}}
+
+
+def _sparse(matrix: csr_array) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            torch.tensor(matrix.indptr.astype(np.int64)),
+            torch.tensor(matrix.indices.astype(np.int64)),
+            torch.tensor(matrix.data),
+            size=matrix.shape,
+        )

@@ -33,7 +33,7 @@ from specconv.engines.memory import empty
 from specconv.kernels.bank import KernelBank
 
 Form = Literal["complex", "power", "magnitude"]
-KEPT_PLANS = 4  # lengths of clip whose weights are kept
+KEPT_BYTES = 2**26  # of weights for clips of other lengths; a bank of 84 bins has one or two MB for each length
 
 
 class FoldedBank(nn.Module):
@@ -70,7 +70,7 @@ class FoldedBank(nn.Module):
         if made is None:
             # Several threads may come here at once; then one of equal results stays.
             made = self._groups[key] = groups(self.bank, self._folds(n_frames), self.tolerance, signal)
-            while len(self._groups) > KEPT_PLANS:
+            while len(self._groups) > 1 and sum(map(_size, self._groups.values())) > KEPT_BYTES:
                 self._groups.popitem(last=False)
         return made
 
@@ -149,3 +149,7 @@ def _detect(values: Tensor, form: Form, out: Tensor) -> None:
     torch.add(squares[..., 0], squares[..., 1], out=out)
     if form == "magnitude":
         out.sqrt_()
+
+
+def _size(groups: Sequence[Group]) -> int:
+    return sum(group.weights.nbytes for group in groups)

@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import i0
 from torch import Tensor, nn
 
@@ -33,7 +34,7 @@ _BETA = np.pi * np.sqrt((TAPS / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8)
 
 
 class OversampledSpectrum(FramedSpectrum):
-    """Front of every set of nonuniform bins over the same frames; blocks of spectra ``(n_clips, n_frames, n_fft + 1)``."""
+    """Front of all nonuniform bins over the same frames; blocks of spectra ``(n_clips, n_frames, n_fft + 1)``."""
 
     def __init__(self, framing: Framing) -> None:
         super().__init__(framing)
@@ -61,19 +62,23 @@ class Interpolation(nn.Module):
 
     def __init__(self, frequencies: NDArray[np.float64], n_fft: int) -> None:
         super().__init__()
-        real, imaginary = _weights(frequencies, OVERSAMPLING * n_fft)
-        self._layout = [Constant(real, "csr"), Constant(imaginary, "csr")]
-        self._dense = [Constant(real), Constant(imaginary)]
+        points = OVERSAMPLING * n_fft
+        columns, real, imaginary = _weights(frequencies, points)
+        self._columns, self._weights = Constant(columns), [Constant(real), Constant(imaginary)]
+        self._matrices = [Constant(_matrix(columns, values, points)) for values in (real, imaginary)]
         # Phases count from the frame's first sample.
         self._phases = Constant(np.exp(-2j * np.pi * frequencies * (n_fft // 2))[:, None])
 
     def forward(self, spectrum: Tensor) -> SpacedCoefficients:
         clips, frames, points = spectrum.shape
         parts = torch.view_as_real(spectrum).permute(3, 2, 0, 1).reshape(2, points, clips * frames)
-        sparse = parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling()
-        weights = [constant.like(parts) for constant in (self._layout if sparse else self._dense)]
-        values = [(w @ part).view(-1, clips, frames).transpose(0, 1) for w, part in zip(weights, parts, strict=True)]
-        return SpacedCoefficients(values[0], values[1], self._phases)
+        if parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling():
+            sums = [matrix.like(parts) @ part for matrix, part in zip(self._matrices, parts, strict=True)]
+        else:
+            columns = self._columns.like(parts)
+            sums = [_sum(part, columns, w.like(parts)) for w, part in zip(self._weights, parts, strict=True)]
+        real, imaginary = (values.view(-1, clips, frames).transpose(0, 1) for values in sums)
+        return SpacedCoefficients(real, imaginary, self._phases)
 
 
 class SpacedCoefficients:
@@ -104,10 +109,12 @@ def _kernel_transform(distance: NDArray[np.int64], n_points: int) -> NDArray[np.
     return transform
 
 
-def _weights(frequencies: NDArray[np.float64], n_points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interpolation of real and of imaginary parts, each ``(n_bins, n_points // 2 + 1)``.
+def _weights(
+    frequencies: NDArray[np.float64], n_points: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Which points each frequency is summed from, the weights of their real and of their imaginary parts.
 
-    Points beyond 0 Hz and Nyquist are conjugates: their imaginary parts count negative.
+    Each ``(n_bins, TAPS)``. Points beyond 0 Hz and Nyquist are conjugates: their imaginary parts count negative.
     """
     position = frequencies * n_points
     first = np.ceil(position - TAPS / 2).astype(np.int64)
@@ -117,8 +124,18 @@ def _weights(frequencies: NDArray[np.float64], n_points: int) -> tuple[NDArray[n
     wrapped = points % n_points
     mirrored = wrapped > n_points // 2
     columns = np.where(mirrored, n_points - wrapped, wrapped)
-    real, imaginary = np.zeros((2, len(frequencies), n_points // 2 + 1))
-    rows = np.broadcast_to(np.arange(len(frequencies))[:, None], columns.shape)
-    np.add.at(real, (rows, columns), values)
-    np.add.at(imaginary, (rows, columns), np.where(mirrored, -values, values))
-    return real, imaginary
+    return columns, values, np.where(mirrored, -values, values)
+
+
+def _matrix(columns: NDArray[np.int64], values: NDArray[np.float64], n_points: int) -> csr_array:
+    """The same as a matrix ``(n_bins, n_points // 2 + 1)``."""
+    rows = np.repeat(np.arange(len(columns)), TAPS)
+    return csr_array((values.ravel(), (rows, columns.ravel())), shape=(len(columns), n_points // 2 + 1))
+
+
+def _sum(points: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
+    """The same tap by tap, where no sparse product can go: with a gradient, on a GPU, in a compiled graph."""
+    total = torch.zeros((), dtype=points.dtype, device=points.device)
+    for tap in range(TAPS):
+        total = total + points[columns[:, tap]] * weights[:, tap, None]
+    return total
