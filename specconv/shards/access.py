@@ -8,6 +8,7 @@ fault is a ShardError that names the file and the key in it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +20,9 @@ import h5py
 import numpy as np
 
 from specconv.errors import ShardError
+from specconv.shards import at_exit as at_exit
 from specconv.shards import layout
+from specconv.shards.guarded_file import GuardedFile
 from specconv.shards.regular import regular_file
 
 T = TypeVar("T")
@@ -47,7 +50,12 @@ class Access:
 
     path: Path
     file: h5py.File
+    guarded: GuardedFile
     size: int
+
+    def close(self) -> None:
+        self.file.close()
+        self.guarded.close()
 
     def names(self, group: h5py.Group, key: str) -> tuple[str, ...]:
         """What a group holds."""
@@ -128,15 +136,14 @@ class Access:
 def open_file(path: Path) -> Access:
     """Open an ordinary HDF5 file of the folder itself. Raises ShardError."""
     size = regular_file(path)
-    try:
-        # No file lock: shards never change under their name, and network file systems may refuse to lock.
-        return Access(path, h5py.File(path, "r", locking=False, rdcc_nbytes=_CHUNK_CACHE), size)
-    except (OSError, RuntimeError, ValueError) as error:
-        if "unable to lock file" in str(error):
-            cure = "its file system refuses file locks: unset HDF5_USE_FILE_LOCKING, which asks for them"
-        else:
-            cure = f"it is not HDF5, or damaged ({_first_line(error)}): restore it, or convert again"
-        raise ShardError(f"{path}: cannot be opened: {cure}") from error
+    with contextlib.ExitStack() as opened:
+        try:
+            guarded = opened.enter_context(contextlib.closing(GuardedFile(path)))
+            file = h5py.File(guarded, "r", rdcc_nbytes=_CHUNK_CACHE)
+        except _WHAT_HDF5_RAISES as error:
+            raise ShardError(f"{path}: cannot be opened: {_first_line(error)}; restore it, or convert again") from error
+        opened.pop_all()
+        return Access(path, file, guarded, size)
 
 
 @contextmanager

@@ -150,7 +150,7 @@ class Shard:
         return Specgrams(spec, values, offsets, size, f"{self.path}: {key}")
 
     def close(self) -> None:
-        self._access.file.close()
+        self._access.close()
 
     def __enter__(self) -> Shard:
         return self
@@ -237,5 +237,5 @@ def open_shard(path: Path) -> Shard:
     try:
         return Shard(access)
     except BaseException:
-        access.file.close()
+        access.close()
         raise

@@ -19,9 +19,10 @@ class Sink:
     """
 
     def __init__(self, temporary: Path, path: Path) -> None:
-        self._path = path
+        self._temporary, self._path = temporary, path
         self._failure: BaseException | None = None
         self._discarding = False
+        self._process = os.getpid()
         try:
             temporary.unlink(missing_ok=True)
             self._file = temporary.open("xb+", buffering=0)
@@ -44,15 +45,18 @@ class Sink:
     def discard(self) -> None:
         self._discarding = True
 
-    def close(self) -> None:
+    def remove(self) -> None:
+        """Close the file and remove it, unless it has been renamed."""
         with contextlib.suppress(OSError):
             self._file.close()
+            if self._process == os.getpid():
+                self._temporary.unlink(missing_ok=True)
 
     # What h5py's driver for Python files calls.
 
     def write(self, content: memoryview) -> int:
         try:
-            if not self._failure and not self._discarding:
+            if self._is_wanted():
                 self._write_all(content)
         except BaseException as failure:
             self._failure = failure
@@ -79,7 +83,7 @@ class Sink:
 
     def truncate(self, size: int | None = None) -> int:
         try:
-            if not self._failure and not self._discarding:
+            if self._is_wanted():
                 self._file.truncate(size)
         except BaseException as failure:
             self._failure = failure
@@ -87,6 +91,10 @@ class Sink:
 
     def flush(self) -> None:
         pass
+
+    def _is_wanted(self) -> bool:
+        # A forked child has this object too, and closes it when it ends; the file is its parent's.
+        return not self._failure and not self._discarding and self._process == os.getpid()
 
     def _write_all(self, content: memoryview) -> None:
         while len(content):

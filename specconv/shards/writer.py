@@ -9,7 +9,6 @@ Leaving the block without ``close``, or by an exception, leaves nothing behind.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ import h5py
 import numpy as np
 
 from specconv.errors import OutputError
+from specconv.shards import at_exit as at_exit
 from specconv.shards import layout
 from specconv.shards.durable import output_error, replace, temporary_path
 from specconv.shards.frames import FixedValues, Frames, RaggedValues, Values
@@ -183,9 +183,7 @@ class ShardWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._sink.close()
-        with contextlib.suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        self._sink.remove()
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ from specconv.shards import (
 from specconv.shards.durable import temporary_path, write_durably
 from specconv.shards.layout import FailedClip
 
-KILLS = 150
+KILLS = 100
 N_SHARDS = 6
 
 
@@ -234,6 +234,49 @@ def test_whichever_write_fails_nothing_is_left_and_nothing_crashes(tmp_path: Pat
     done = run_python(BREAK, tmp_path, failure)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 10
+
+
+LEAVE_OPEN = """
+    import ctypes, sys
+    from pathlib import Path
+    from shard_makers import open_writer, write_folder
+    from specconv.shards import ShardDataset, open_shard
+    folder = write_folder(Path(sys.argv[1]) / "out")
+    data = ShardDataset(folder, "mel")
+    data[0]
+    specgrams = open_shard(folder / "shard-00002.h5").specgrams("mel")
+    writer = open_writer(folder / "shard-00003.h5")
+    for thing in (data, specgrams, writer):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))  # never collected, as in a worker that is told to stop
+"""
+
+
+def test_a_process_may_end_with_shards_open(tmp_path: Path) -> None:
+    done = run_python(LEAVE_OPEN, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(shard_paths(tmp_path / "out")) == 3
+
+
+def test_a_forked_child_leaves_an_open_shard_to_its_parent(tmp_path: Path) -> None:
+    done = run_python(
+        """
+        import os, sys
+        from pathlib import Path
+        from shard_makers import make_row, make_values, open_writer, write_shard
+        folder = Path(sys.argv[1])
+        with open_writer(folder / "shard-00000.h5") as writer:
+            writer.append([make_row(0, n_notes=0)], {"mel": [make_values(0, 5)]})
+            if os.fork() == 0:
+                sys.exit(0)  # leaves the block, and closes what HDF5 has open
+            os.wait()
+            writer.append([make_row(1, n_notes=1)], {"mel": [make_values(1, 5)]})
+            entry = writer.close()
+        (folder / "expected").mkdir()
+        assert write_shard(folder / "expected", 0, range(2)) == entry
+        """,
+        tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_threads_share_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     def read(seed: int) -> None:
         try:
-            for i in np.random.default_rng(seed).integers(0, 20, 60):
+            for i in np.random.default_rng(seed).integers(0, 20, 25):
                 np.testing.assert_array_equal(data[int(i)][0].numpy(), make_values(int(i), 5))
         except BaseException as error:
             wrong.append(error)
