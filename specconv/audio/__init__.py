@@ -7,7 +7,7 @@ downmix, resample, fit: the steps.  decode, load: the ways in.  batches: which c
 from specconv.audio.batches import similar_lengths
 from specconv.audio.clip import AudioFormat, AudioInfo, Clip, LoadedClip
 from specconv.audio.decode import decode, probe
-from specconv.audio.load import AudioStream, load, stream
+from specconv.audio.load import AudioStream, load, load_at_most, stream
 from specconv.audio.resample import Resampler, resampler
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Resampler",
     "decode",
     "load",
+    "load_at_most",
     "probe",
     "resampler",
     "similar_lengths",

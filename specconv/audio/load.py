@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -28,6 +29,12 @@ class _Plan:
     n_in: int | None
     n_out: int | None
 
+    def length(self, n_samples: int) -> int:
+        """Samples given of a file that has at least ``n_samples``, at least."""
+        if self.n_out is not None:
+            return self.n_out
+        return self.resampler.length(n_samples) if self.resampler else n_samples
+
 
 def _plan(source: Source, wanted: AudioFormat) -> _Plan:
     sample_rate = source.sample_rate if wanted.sample_rate is None else int(wanted.sample_rate)
@@ -52,10 +59,28 @@ def load(path: StrPath, format: AudioFormat) -> LoadedClip:  # noqa: A002 (it is
     No more is decoded than ``duration`` needs, and the numbers are those of all of it, cut. Damage beyond
     goes unseen unless the container tells. Raises AudioError; see ``decode``.
     """
+    clip = load_at_most(path, format, math.inf)
+    assert clip is not None
+    return clip
+
+
+def load_at_most(path: StrPath, format: AudioFormat, most: float) -> LoadedClip | None:  # noqa: A002
+    """``load``, or None for a waveform of more than ``most`` samples, which had better be streamed.
+
+    Memory is bounded whatever the header says: a file that promises so many is not decoded, one that does not say
+    (or lies) only until so many have come.
+    """
     started = perf_counter()
     with Source(path) as source:
         plan = _plan(source, format)
-        blocks = [to_mono(block, format.channels) for block in source.blocks(plan.n_in)]
+        if plan.length(source.promised) > most:
+            return None
+        blocks, n_decoded = [], 0
+        for block in source.blocks(plan.n_in):
+            n_decoded += len(block)
+            if plan.length(n_decoded) > most:
+                return None
+            blocks.append(to_mono(block, format.channels))
     waveform = torch.from_numpy(blocks[0] if len(blocks) == 1 else np.concatenate(blocks))
     decoded = perf_counter()
     if plan.resampler is not None:

@@ -32,6 +32,7 @@ _BLOCK_SAMPLES = 1 << 20  # of all channels: a header that lies costs no more me
 _LARGEST = 2.0**40  # a float sample beyond this is no sound, and its power would overflow float32
 _DAMAGED = "the file was cut short or is damaged: copy it again"
 _LENGTH_UNKNOWN = 1 << 62  # libsndfile says 2^63 - 1
+_MOST_PER_BYTE = 1 << 13  # samples of a channel; the densest is FLAC, with 65,535 equal ones in 12 bytes or more
 _OPEN_FLAGS = os.O_RDONLY
 for _flag in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):  # as far as the system has them
     _OPEN_FLAGS |= getattr(os, _flag, 0)
@@ -59,6 +60,7 @@ class Source:
     """An opened file, to be used in a ``with`` statement.
 
     n_samples: of each channel, as the header says; -1 if it does not say.
+    promised: so many there are at least, or the file is damaged; -1 if nothing is sure.
     sample_rate: Hz.
     channels: their number.
     Raises AudioError wherever the file cannot become exactly the samples that it promises.
@@ -77,12 +79,15 @@ class Source:
             if self.sample_rate < 1:
                 found = f"its sample rate is {self.sample_rate} Hz, 1 is the least"
                 raise self.error("open", f"{found}; correct the header")
+            if self.n_samples > (most := os.fstat(self._fd).st_size * _MOST_PER_BYTE):
+                found = f"the header promises {self.n_samples} samples, so few bytes hold at most {most}"
+                raise self.error("decode", f"{found}; {_DAMAGED}")
             # libsndfile scales the integers of MIDI sample dumps otherwise than their floats
             self._sample_type = "float32" if file.format == "SDS" else _sample_type(file.subtype)
-            self._promised = self.n_samples
+            self.promised = self.n_samples
             if file.subtype.startswith("MPEG"):  # n_samples may be a guess
                 self._check_mpeg_length(least)
-                self._promised = least
+                self.promised = least
         except BaseException:
             self.close()
             raise
@@ -127,9 +132,9 @@ class Source:
                 self._check_range(block, done)
             done += len(block)
             yield block
-        promised = min(self._promised, wanted)
+        promised = min(self.promised, wanted)
         if done < promised:
-            found = f"the header promises {self._promised} samples, {done} could be decoded"
+            found = f"the header promises {self.promised} samples, {done} could be decoded"
             raise self.error("decode", f"{found}; {_DAMAGED}")
         if not done:
             raise self.error("decode", "it holds no samples, 1 is the least; leave it out or record it again")

@@ -3,8 +3,10 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,8 +16,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specconv.audio import AudioFormat, decode, load, resampler, stream
+from specconv.audio import AudioFormat, decode, load, load_at_most, resampler, stream
 from specconv.audio import source as source_module
+from specconv.audio.source import Source
 from specconv.errors import AudioError, ParameterError
 
 
@@ -181,3 +184,37 @@ def test_failing_loads_close_their_files(write, tmp_path: Path) -> None:
 def test_blocks_hold_a_sample(write) -> None:
     with pytest.raises(ParameterError, match="block_samples is 0; at least 1"):
         stream(write(), AudioFormat(), 0)
+
+
+@pytest.mark.parametrize("sample_rate", [None, 8000, 32_000])
+def test_at_most_so_many_samples_are_loaded(write, monkeypatch, sample_rate: int | None) -> None:
+    path, audio_format = write("a.flac", n=50_000), AudioFormat(sample_rate)
+    n_samples = load(path, audio_format).n_samples
+    clip = load_at_most(path, audio_format, n_samples)
+    assert clip is not None
+    assert torch.equal(clip.waveform, load(path, audio_format).waveform)
+    monkeypatch.setattr(Source, "blocks", None)  # the header is enough
+    assert load_at_most(path, audio_format, n_samples - 1) is None
+
+
+def test_where_the_header_does_not_say_no_more_is_decoded_than_may_be_loaded(write, monkeypatch) -> None:
+    path = write("a.flac", n=50_000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    monkeypatch.setattr("specconv.audio.source._BLOCK_SAMPLES", 1000)
+    decoded = 0
+    blocks = Source.blocks
+
+    def counted(source: Source, n_samples: int | None = None) -> Iterator[Any]:
+        nonlocal decoded
+        for block in blocks(source, n_samples):
+            decoded += len(block)
+            yield block
+
+    monkeypatch.setattr(Source, "blocks", counted)
+    assert load_at_most(path, AudioFormat(), 9_999) is None
+    assert decoded == 10_000
+    assert load_at_most(path, AudioFormat(duration=1.0), 15_999) is None  # 16,000 samples, whatever is in the file
+    assert load_at_most(path, AudioFormat(duration=1.0), 16_000).n_samples == 16_000

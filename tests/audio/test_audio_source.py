@@ -181,10 +181,21 @@ def test_a_file_deleted_while_it_is_read(write) -> None:
 def test_a_header_that_lies_costs_no_memory(write) -> None:
     path = write("a.flac")
     content = bytearray(path.read_bytes())
-    content[21] |= 0x0F
-    content[22:26] = b"\xff" * 4  # 2^36 - 1 samples
+    content[22:26] = b"\x03\xff\xff\xff"  # 2^26 - 1 samples
     path.write_bytes(content)
-    assert "promises 68719476735 samples, 8000 could be decoded" in reason(path, "decode")
+    assert "promises 67108863 samples, 8000 could be decoded" in reason(path, "decode")
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4  # 2^36 - 1 samples: an estimate of the space needed shall not believe it
+    path.write_bytes(content)
+    assert f"promises 68719476735 samples, so few bytes hold at most {len(content) * 8192}" in reason(path, "decode")
+    with pytest.raises(AudioError, match="so few bytes"):
+        probe(path)
+
+
+def test_silence_is_packed_as_densely_as_a_header_may_promise(tmp_path: Path) -> None:
+    path = tmp_path / "silence.flac"
+    soundfile.write(path, np.zeros(2**24), 8000, subtype="PCM_S8")
+    assert probe(path).n_samples == 2**24
 
 
 def test_a_flac_of_unset_length_is_read_to_its_end(write) -> None:
