@@ -192,8 +192,9 @@ class Computing:
         if len(set(lengths)) > 1:
             groups = similar_lengths(lengths, PADDING_WASTE, 2 * sum(lengths))
         shares = [share for group in groups for i in range(self._shares) if (share := group[i :: self._shares])]
-        with nullcontext() if len(shares) > 1 else self.all_cores():
-            for part in self._pool.map(lambda share: self._share(waveforms, share), shares):
+        alone = len(shares) == 1
+        with self.all_cores() if alone else nullcontext():  # which are this thread's, not those of the pool
+            for part in (map if alone else self._pool.map)(lambda share: self._share(waveforms, share), shares):
                 for name, rows in part.items():
                     for i, values in rows:
                         found[name][i] = values
