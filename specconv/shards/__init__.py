@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from specconv.shards.durable import output_error, remove_leftovers
+from specconv.shards.durable import output_error, remove_leftovers, sync_folder
 from specconv.shards.finished import read_entry, read_failures, read_fingerprint
 from specconv.shards.index import Index, ShardEntry, read_index, remove_index, write_index, write_ledger
 from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec, shard_path, shard_paths
@@ -42,6 +42,7 @@ __all__ = [
     "shard_path",
     "shard_paths",
     "summary",
+    "sync_folder",
     "verify",
     "write_index",
     "write_ledger",

@@ -31,6 +31,7 @@ _CURES = {
     errno.EPERM: "you may not write there; choose another --out or change its permissions",
     errno.ENOENT: "the folder is gone; make it again, or choose another --out",
     errno.ENOTDIR: "a file stands where a folder should be; choose another --out",
+    errno.EEXIST: "something that is no folder stands there, a broken link perhaps; choose another --out",
     errno.EIO: f"the disk fails; check it, or choose another --out, {_RUN_AGAIN}",
 }
 

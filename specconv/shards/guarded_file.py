@@ -31,13 +31,14 @@ class GuardedFile:
         self._file.close()
 
     def readinto(self, content: memoryview) -> int:
+        content = memoryview(content).cast("B")  # h5py gives a view of Cython's
         start, rest = self._file.tell(), content
         while len(rest):
             n = self._file.readinto(rest)
             if not n:
                 raise OSError(f"nothing at byte {start + len(content) - len(rest)}, beyond the end")
             rest = rest[n:]
-        if bytes(content[:4]) == _COLLECTION:
+        if content[:4] == _COLLECTION:
             self._check_collection(start)
         return len(content)
 

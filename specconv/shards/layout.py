@@ -43,7 +43,6 @@ from numpy.typing import NDArray
 
 FORMAT = "specconv-shard"
 FORMAT_VERSION = 1
-LIBVER = ("v110", "v110")
 
 CLIP_COLUMNS: Mapping[str, type] = {"id": str, "path": str, "source_sample_rate": int, "n_samples": int}
 TYPE_NAMES: Mapping[type, str] = {str: "string", int: "int64", float: "float64"}

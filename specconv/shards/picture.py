@@ -181,10 +181,10 @@ def _shown(values: Values, units: str) -> tuple[Values, str, float, float]:
     top = float(values.max(initial=-np.inf)) if values.size else 0.0
     if units == "rad":
         return values, "rad", -np.pi, np.pi
-    if units == "dB":
-        return values, "dB", top - RANGE_DB, top
-    if units == "ln":
-        return values, "natural logarithm", top - RANGE_DB / 10 * math.log(10), top
+    if units in ("dB", "ln"):
+        name, reach = ("dB", RANGE_DB) if units == "dB" else ("natural logarithm", RANGE_DB / 10 * math.log(10))
+        silent = values.size > 0 and values.min() == top  # nothing but the floor, which is no maximum
+        return values, name, top if silent else top - reach, top + reach if silent else top
     # The first cepstral coefficient, the mean level, is far from all others.
     usual = values[1:] if units == "cepstrum" and len(values) > 1 else values
     low, high = np.percentile(usual, [1, 99]) if usual.size else (0.0, 1.0)
@@ -239,7 +239,8 @@ def _middling(data: ShardDataset) -> int:
     for row in _evenly(len(data), CANDIDATES):
         values, _, low, high = _shown(data[row][0].numpy(), data.units)
         contrasts.append((float(np.clip(values, low, high).std()) if values.size else 0.0, row))
-    return sorted(contrasts)[len(contrasts) // 2][1]
+    contrasts = sorted(one for one in contrasts if one[0] > 0) or contrasts
+    return contrasts[len(contrasts) // 2][1]
 
 
 def _row(ids: Sequence[str], clip: str) -> int:

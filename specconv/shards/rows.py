@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from specconv.shards import layout
 from specconv.shards.layout import ClipRow, FailedClip
+from specconv.shards.timeless import create_group
 
 _STORED = {str: h5py.string_dtype(), int: np.dtype(np.int64), float: np.dtype(np.float64)}
 
@@ -47,7 +48,7 @@ class Rows:
         self._rows += rows
 
     def write(self, file: h5py.File) -> None:
-        clips, labels = file.create_group("clips"), file.create_group("labels")
+        clips, labels = create_group(file, "clips"), create_group(file, "labels")
         for name, kind in layout.CLIP_COLUMNS.items():
             _write_column(clips, name, kind, [getattr(row, name) for row in self._rows])
         for name, kind in self._label_fields.items():

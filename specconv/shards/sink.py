@@ -64,7 +64,7 @@ class Sink:
 
     def readinto(self, content: memoryview) -> int:
         try:
-            rest = content
+            rest = memoryview(content).cast("B")  # h5py gives a view of Cython's
             while len(rest) and (n := self._file.readinto(rest)):
                 rest = rest[n:]
             rest[:] = bytes(len(rest))  # beyond the end a file is zeros

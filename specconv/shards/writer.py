@@ -26,6 +26,7 @@ from specconv.shards.index import ShardEntry
 from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec
 from specconv.shards.rows import Rows
 from specconv.shards.sink import Sink
+from specconv.shards.timeless import create_file, create_group
 
 
 class ShardWriter:
@@ -61,10 +62,10 @@ class ShardWriter:
         self._sink = Sink(self._temporary, path)
         self._file: h5py.File | None = None
         try:
-            # Every chunk is written whole and once: a chunk cache would only copy it.
-            self._file = h5py.File(self._sink, "w", libver=layout.LIBVER, rdcc_nbytes=0)
+            self._file = create_file(self._sink)
+            specgrams = create_group(self._file, "specgrams")
             for spec in self._specs:
-                self._values[spec.name] = _create(self._file, spec, filters)
+                self._values[spec.name] = _create(specgrams, spec, filters)
             self._sink.check()
         except BaseException:
             self._abandon()
@@ -209,10 +210,10 @@ def _filters(compression: str) -> dict[str, Any]:
     return {"compression": hdf5plugin.Zstd(), "shuffle": True}
 
 
-def _create(file: h5py.File, spec: SpecgramSpec, filters: dict[str, Any]) -> Values:
+def _create(specgrams: h5py.Group, spec: SpecgramSpec, filters: dict[str, Any]) -> Values:
     if spec.dtype not in layout.DTYPES:
         raise ValueError(f"{spec.name}: dtype {spec.dtype!r} is none of {', '.join(layout.DTYPES)}")
-    group = file.create_group(f"specgrams/{spec.name}")
+    group = create_group(specgrams, spec.name)
     group.attrs["axes"] = list(spec.axes)
     group.attrs["sample_rate"] = float(spec.sample_rate)
     group.attrs["hop_length"] = int(spec.hop_length)
