@@ -23,8 +23,7 @@ class CfpWeights:
 
     center_frequencies: ``(n_bins,)``, Hz, ``f_min · 2^(i / bins_per_octave)`` below f_max.
     frequency: ``(n_bins, n_frequencies)``; bin j of the spectrum lies at j · sample_rate / n_fft.
-    quefrency: ``(n_bins, n_quefrencies)``; at high frequencies a triangle may hold no whole quefrency, and is
-        zero, as published.
+    quefrency: ``(n_bins, n_quefrencies)``; column j is a period of j samples.
     """
 
     center_frequencies: NDArray[np.float64]
@@ -43,9 +42,10 @@ def cfp_weights(
 ) -> CfpWeights:
     """Each triangle reaches from the centre before to the centre after its own.
 
-    A triangle between two bins of the spectrum takes the nearest. parity "nnaudio": as Su's own code and
-    nnAudio's, without the last triangle, the first left empty, no weight on a bin exactly on a centre, and a
-    frequency axis longer by a factor of n_fft / (n_fft - 2). Raises ParameterError.
+    A triangle between two bins of the spectrum, or two whole periods, takes the nearest. parity "nnaudio": as Su's
+    own code and nnAudio's, without the last triangle, the first left empty, and so those between two periods, no
+    weight on a bin exactly on a centre, and a frequency axis longer by a factor of n_fft / (n_fft - 2). Raises
+    ParameterError.
     """
     if faults := list(_faults(sample_rate, n_fft, f_min, f_max, bins_per_octave)):
         raise ParameterError(faults)
@@ -63,11 +63,20 @@ def cfp_weights(
         periods = sample_rate / np.arange(n_quefrencies, dtype=np.float64)
     if parity == "nnaudio":
         return _nnaudio(corners, resolution, frequencies, periods, n_fft)
-    frequency = _triangles(corners, frequencies)
-    empty = np.flatnonzero(frequency.max(axis=1) == 0)
-    nearest = np.minimum(np.rint(corners[1:-1] / resolution).astype(np.int64), n_frequencies - 1)
-    frequency[empty, nearest[empty]] = 1.0
-    return CfpWeights(corners[1:-1], frequency, _triangles(corners, periods))
+    centres = corners[1:-1]
+    return CfpWeights(
+        centres,
+        _filled(_triangles(corners, frequencies), centres / resolution),
+        _filled(_triangles(corners, periods), sample_rate / centres),
+    )
+
+
+def _filled(triangles: NDArray[np.float64], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a triangle holds no bin, the bin nearest to its centre, which lies at ``positions``."""
+    empty = np.flatnonzero(triangles.max(axis=1) == 0)
+    nearest = np.minimum(np.rint(positions).astype(np.int64), triangles.shape[1] - 1)
+    triangles[empty, nearest[empty]] = 1.0
+    return triangles
 
 
 def _triangles(corners: NDArray[np.float64], hertz: NDArray[np.float64]) -> NDArray[np.float64]:

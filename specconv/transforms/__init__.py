@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from specconv.errors import Fault, ParameterError
 from specconv.parameters import shown, validation_faults
 from specconv.transforms.base import Engine, Transform, TransformParameters
+from specconv.transforms.cfp import CfpParameters
 from specconv.transforms.cqt import CqtParameters, VqtParameters
 from specconv.transforms.gammatone import GammatonegramParameters, GammatoneParameters
 from specconv.transforms.mel import MelParameters
@@ -25,6 +26,7 @@ TYPES: Mapping[str, type[TransformParameters]] = {
     "vqt": VqtParameters,
     "gammatone": GammatoneParameters,
     "gammatonegram": GammatonegramParameters,
+    "cfp": CfpParameters,
 }
 
 
