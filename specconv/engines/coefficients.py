@@ -26,10 +26,10 @@ class Coefficients(Protocol):
 
 
 class DenseCoefficients:
-    """Coefficients given as one complex tensor.
+    """Coefficients given as one complex tensor ``(n_clips, n_bins, n_frames)``, in any order in memory.
 
-    values: ``(n_clips, n_bins, n_frames)`` complex, in any order in memory; ``power`` and ``magnitude`` are laid
-    out with frames innermost and bins outermost, as a sparse projection over the bins wants them.
+    Magnitudes keep that order. Powers are laid out with frames innermost and bins outermost, for a sparse projection
+    over the bins wants them so, and turning them costs it more than the addition here.
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -37,9 +37,7 @@ class DenseCoefficients:
 
     @cached_property
     def power(self) -> Tensor:
-        # Squares and one addition; abs() of a complex tensor guards against overflow with a slow hypot.
-        parts = torch.view_as_real(self.complex)
-        squares = parts * parts
+        squares = self._squares
         if squares.requires_grad:
             return squares[..., 0] + squares[..., 1]
         clips, bins, frames = self.complex.shape
@@ -48,5 +46,13 @@ class DenseCoefficients:
 
     @cached_property
     def magnitude(self) -> Tensor:
-        # The root's slope at silence is infinite; abs() takes the subgradient 0 there.
-        return self.complex.abs() if self.complex.requires_grad else self.power.sqrt()
+        if self.complex.requires_grad:
+            return self.complex.abs()  # the root's slope at silence is infinite; the subgradient here is 0
+        squares = self._squares
+        return (squares[..., 0] + squares[..., 1]).sqrt_()
+
+    @property
+    def _squares(self) -> Tensor:
+        """Of real and imaginary parts; abs() of a complex tensor guards against overflow with a slow hypot."""
+        parts = torch.view_as_real(self.complex)
+        return parts * parts

@@ -22,10 +22,10 @@ from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
 from specconv.kernels.windows import WindowSpec, window
 
-# Samples of frames (frames times n_fft) that go through the chain together: 2^18 float32 with their spectrum are
-# 2 MB, two L2 caches; on a GPU, where launches cost and caches do not matter, 2^25 with everything after it stay
+# Samples of frames (frames times n_fft) that go through the chain together: 2^19 float32 with their spectrum are
+# 4 MB, of which a core holds its share in its cache; on a GPU, where launches cost and caches do not matter, 2^25 with everything after it stay
 # below half a gigabyte.
-CPU_BLOCK = 2**18
+CPU_BLOCK = 2**19
 GPU_BLOCK = 2**25
 # Samples of waveform that are padded together, so that the ends of many short clips are handled at once.
 PADDED_SAMPLES = 2**20

@@ -53,8 +53,9 @@ class Padded:
         middle = clips[:, inside_start - self.origin : inside_stop - self.origin]
         if inside_start == start and inside_stop == stop:
             return middle
-        if self.mode == "constant" and len(set(lengths)) == 1:
-            return functional.pad(middle, (inside_start - start, stop - inside_stop))
+        left, right = inside_start - start, stop - inside_stop
+        if len(set(lengths)) == 1 and (self.mode == "constant" or max(left, right) < middle.shape[1]):
+            return functional.pad(middle, (left, right), mode=self.mode)
         pieces = [middle]
         if start < inside_start:
             pieces.insert(0, self._beyond(clips, lengths, start, inside_start))

@@ -321,10 +321,17 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
                 outputs.append(values)  # the only block
                 continue
             if i == len(outputs):
-                shape = (len(signal.waveforms), values.shape[1], len(frames))
-                outputs.append(empty(shape, like=values))
+                outputs.append(_room(values, len(signal.waveforms), len(frames)))
             outputs[i][block.rows, :, where] = values
     return outputs
+
+
+def _room(values: Tensor, n_clips: int, n_frames: int) -> Tensor:
+    """Where blocks like ``values`` go, with their order in memory: an FFT's bins lie innermost, as in torch.stft."""
+    n_bins = values.shape[1]
+    if values.stride(1) < values.stride(2):
+        return empty((n_clips, n_frames, n_bins), like=values).transpose(1, 2)
+    return empty((n_clips, n_bins, n_frames), like=values)
 
 
 def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[int]) -> Tensor:
