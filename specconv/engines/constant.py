@@ -12,6 +12,21 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 
+# Not dtype.to_real and dtype.to_complex: torch.compile does not know them.
+_REAL = {
+    torch.float32: torch.float32,
+    torch.complex64: torch.float32,
+    torch.float64: torch.float64,
+    torch.complex128: torch.float64,
+}
+_COMPLEX = {
+    torch.float32: torch.complex64,
+    torch.complex64: torch.complex64,
+    torch.float64: torch.complex128,
+    torch.complex128: torch.complex128,
+}
+
+
 class Constant:
     """A float64, complex128 or int64 array, or a sparse matrix, that follows its user's dtype and device.
 
@@ -42,8 +57,11 @@ class Constant:
     def _made_like(self, signal: Tensor) -> Tensor:
         if self._values.dtype == torch.int64:
             return self._values.to(signal.device)
-        dtype = signal.dtype.to_complex() if self._values.dtype.is_complex else signal.dtype.to_real()
-        return self._values.to(dtype).to(signal.device)
+        dtypes = _COMPLEX if self._values.dtype.is_complex else _REAL
+        return self._values.to(dtypes[signal.dtype]).to(signal.device)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Constant:
+        return self  # it never changes, and torch cannot copy a sparse tensor so
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_values": self._values, "_copies": {}}
@@ -51,7 +69,7 @@ class Constant:
 
 def _sparse(matrix: csr_array) -> Tensor:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        warnings.filterwarnings("ignore", "Sparse")  # that they are in beta, and that ours are not checked again
         return torch.sparse_csr_tensor(
             torch.tensor(matrix.indptr.astype(np.int64)),
             torch.tensor(matrix.indices.astype(np.int64)),

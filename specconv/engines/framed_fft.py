@@ -23,8 +23,8 @@ from specconv.engines.padding import Padded, PadMode
 from specconv.kernels.windows import WindowSpec, window
 
 # Samples of frames (frames times n_fft) that go through the chain together: 2^19 float32 with their spectrum are
-# 4 MB, of which a core holds its share in its cache; on a GPU, where launches cost and caches do not matter, 2^25 with everything after it stay
-# below half a gigabyte.
+# 4 MB, which stay in the caches of two cores; on a GPU, where launches cost and caches do not matter, 2^25 with
+# everything after it stay below half a gigabyte.
 CPU_BLOCK = 2**19
 GPU_BLOCK = 2**25
 # Samples of waveform that are padded together, so that the ends of many short clips are handled at once.
