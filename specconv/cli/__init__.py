@@ -10,10 +10,17 @@ def main() -> None:
     """The ``specconv`` command."""
     from specconv.cli.interruption import interruption
 
-    interruption.install()
-    from specconv.cli.app import app
-    from specconv.cli.edge import prepare_streams, prepare_warnings
+    try:
+        interruption.install()
+        from specconv.cli.app import app
+        from specconv.cli.edge import prepare_streams, prepare_warnings
 
-    prepare_streams()
-    prepare_warnings()
-    app(prog_name="specconv")
+        prepare_streams()
+        prepare_warnings()
+        app(prog_name="specconv")
+    except KeyboardInterrupt:  # before a command had begun
+        interruption.leave()
+    except SystemExit as leaving:
+        if leaving.code == interruption.STATUS:
+            interruption.leave()
+        raise

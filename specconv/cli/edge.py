@@ -17,7 +17,7 @@ from typing import ParamSpec
 
 import typer
 
-from specconv.cli.interruption import EXIT_INTERRUPTED
+from specconv.cli.interruption import interruption
 from specconv.errors import ConfigError, Fault, ParameterError, ShardError, SpecconvError, SpecconvWarning
 
 EXIT_DONE, EXIT_FAULTS, EXIT_WRONG_REQUEST = 0, 1, 2
@@ -38,7 +38,7 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
         try:
             status = command(*args, **kwargs)
         except KeyboardInterrupt:
-            status = EXIT_INTERRUPTED  # the handler of the signal has spoken
+            status = interruption.STATUS  # the handler of the signal has spoken
         except Exception as error:
             if os.environ.get(DEBUG) == "1":
                 raise
@@ -61,6 +61,10 @@ def phrase(error: Exception) -> str:
         return listed("", error.faults)
     if isinstance(error, SpecconvError):
         return str(error)
+    if isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the machine is out of memory; end other programs, or take a machine with more"
     what = " ".join(str(error).split())
     return (
         f"unexpected {type(error).__name__}{': ' if what else ''}{what}. This should not happen: please report it "

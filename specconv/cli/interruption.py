@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import ClassVar, NoReturn
 
-EXIT_INTERRUPTED = 130
 _SHOW_CURSOR = b"\x1b[?25h"  # a progress display hides it
 
 
 class Interruption:
     """The handler of both signals. advice: what becomes of the work, said when the first one comes."""
+
+    STATUS: ClassVar[int] = 130
 
     def __init__(self) -> None:
         self.advice = ""
@@ -36,10 +39,17 @@ class Interruption:
         finally:
             self.advice = before
 
+    def leave(self) -> NoReturn:
+        """End at once: as Python takes itself apart, one more signal would end it with another status."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(self.STATUS)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (as signal calls it)
         if self._came:
             _tell(b"Stopped at once.\n")
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(self.STATUS)
         self._came = True
         _tell(f"\nInterrupted{': ' if self.advice else ''}{self.advice}\n".encode("utf-8", "backslashreplace"))
         raise KeyboardInterrupt

@@ -35,9 +35,12 @@ def give(renderable: RenderableType, value: Any, file: Path | None) -> None:
 
 def show(renderable: RenderableType) -> None:
     """Print a table or text, in the width it needs where no terminal limits it."""
+    if isinstance(renderable, str):  # a terminal's own wrapping leaves a command fit to be copied
+        _write(f"{renderable}\n")
+        return
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
     with console.capture() as capture:
         console.print(renderable)
     _write("".join(line.rstrip() + "\n" for line in capture.get().splitlines()))

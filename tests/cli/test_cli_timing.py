@@ -49,7 +49,7 @@ def test_an_interrupted_sweep_gives_what_it_has(
     assert "Half a sweep" in result.stdout
 
 
-def test_bench_passes_the_request_on(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_passes_the_request_on(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
     def run(suite: str, **request: Any) -> BenchReport:
@@ -57,7 +57,9 @@ def test_bench_passes_the_request_on(invoke: Invoke, tmp_path: Path, monkeypatch
         return BenchReport("maps", "A suite", describe_machine("cpu", []), [])
 
     monkeypatch.setattr("specconv.bench.run_suite", run)
-    result = invoke("bench", "maps", "--device", "cpu", "--scale", "paper", "--against", "librosa", "--against", "kapre")
+    result = invoke(
+        "bench", "maps", "--device", "cpu", "--scale", "paper", "--against", "librosa", "--against", "kapre"
+    )
     assert result.exit_code == 0, result.stderr
     assert "A suite" in result.stdout
     assert (asked["suite"], asked["scale"], asked["device"]) == ("maps", "paper", "cpu")
@@ -65,7 +67,7 @@ def test_bench_passes_the_request_on(invoke: Invoke, tmp_path: Path, monkeypatch
 
 
 def test_our_own_wrong_result_is_a_fault(
-    invoke: Invoke, tones: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tones: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import specconv.bench
 
