@@ -41,12 +41,12 @@ class GammatonegramParameters(FramedParameters):
     power: exponent of the magnitudes that are weighed. What nnAudio calls a Gammatonegram.
     """
 
-    PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {"nnaudio": {"hop_length": 512}}
+    PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {"nnaudio": {"hop_length": 512, "f_min": 0.0}}
 
     type: Literal["gammatonegram"] = "gammatonegram"
     scale: Literal["magnitude", "power", "decibel", "log"] = "power"
     n_bins: int = Field(64, ge=1, le=2**12)
-    f_min: float = Field(20.0, gt=0)
+    f_min: float = Field(20.0, ge=0)
     f_max: float | None = Field(None, gt=0)
     width: float = Field(1.0, gt=0)
     power: float | None = Field(None, gt=0)
