@@ -8,7 +8,7 @@
     /clips/id                    (n_clips,) string, unique in the dataset
     /clips/path                  (n_clips,) string, below the audio folder
     /clips/source_sample_rate    (n_clips,) int64, Hz, of the audio file
-    /clips/n_samples             (n_clips,) int64, of the audio file; over its rate, its duration
+    /clips/n_samples             (n_clips,) int64, of the waveform at the specgrams' rate, without padding
     /specgrams/<name>/values     fixed duration: (n_clips, n_bins, n_frames), else (n_bins, all frames)
     /specgrams/<name>/offsets    (n_clips + 1,) int64, first frame of each clip; only when lengths differ
     /specgrams/<name>            attributes: axes (2 strings), sample_rate (Hz), hop_length (samples), units,
@@ -94,8 +94,8 @@ class SpecgramSpec:
 class ClipRow:
     """One clip beside its specgrams.
 
-    id: unique in the dataset. path: of the audio file. source_sample_rate, n_samples: of the audio file, Hz
-    and samples.
+    id: unique in the dataset. path, source_sample_rate: of the audio file, Hz.
+    n_samples: of its waveform as it was transformed, without padding.
     notes: structured, with the fields of NOTE_FIELDS, or None.
     """
 

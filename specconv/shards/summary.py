@@ -77,10 +77,11 @@ def summary(folder: Path) -> FolderSummary:
                 raise ShardError(f"{shard.path} holds other transforms than {names[0]}; run specconv verify")
             clips, failed, size = clips + shard.n_clips, failed + len(shard.failures), size + shard.size
             config = shard.config
-            lengths = zip(shard.clips("n_samples"), shard.clips("source_sample_rate"), strict=True)
-            hours += sum(n / rate for n, rate in lengths if rate > 0) / 3600
+            samples = sum(shard.clips("n_samples"))
             for transform in shard.names:
                 specgrams = shard.specgrams(transform)
+                if transform == shard.names[0]:
+                    hours += samples / specgrams.spec.sample_rate / 3600
                 specs.setdefault(transform, specgrams.spec)
                 frames[transform] += specgrams.n_frames
                 sizes[transform] += specgrams.size
