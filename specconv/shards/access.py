@@ -20,7 +20,6 @@ import h5py
 import numpy as np
 
 from specconv.errors import ShardError
-from specconv.shards import at_exit as at_exit
 from specconv.shards import layout
 from specconv.shards.guarded_file import GuardedFile
 from specconv.shards.regular import regular_file

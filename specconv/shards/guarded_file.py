@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import specconv.shards.at_exit  # noqa: F401 (closes such files before Python ends)
+
 _SUPERBLOCK = b"\x89HDF\r\n\x1a\n\x03"
 _COLLECTION = b"GCOL"
 _HEAD = 16  # bytes before the first object of a collection; of the head of an object too

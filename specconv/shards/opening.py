@@ -1,8 +1,9 @@
 """Opening a shard: the one door that reader, verify and summary go through.
 
-What ``access`` takes out of the file is checked against ``layout`` before anybody sees it. What neither can
-do is make libhdf5 safe from bytes that attack libhdf5: verify a folder from strangers (SHA-256 are compared
-before a file is opened), and get its index from somebody you trust.
+What ``access`` takes out of the file is checked against ``layout`` before anybody sees it. Damage by chance ends
+in a ShardError. Metadata forged to attack libhdf5 itself, with every checksum made right, need not: it may crash, or
+ask for 4 GiB for a string. So verify a folder from strangers (SHA-256 are compared before a file is opened), and
+get its index from somebody you trust.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+import specconv.shards.at_exit  # noqa: F401 (closes such files before Python ends)
 from specconv.shards.durable import output_error
 from specconv.shards.index import digest
 

@@ -18,7 +18,6 @@ import h5py
 import numpy as np
 
 from specconv.errors import OutputError
-from specconv.shards import at_exit as at_exit
 from specconv.shards import layout
 from specconv.shards.durable import output_error, replace, temporary_path
 from specconv.shards.frames import FixedValues, Frames, RaggedValues, Values

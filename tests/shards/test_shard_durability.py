@@ -266,13 +266,18 @@ def test_a_forked_child_leaves_an_open_shard_to_its_parent(tmp_path: Path) -> No
         from pathlib import Path
         from shard_makers import make_row, make_values, open_writer, write_shard
         folder = Path(sys.argv[1])
-        with open_writer(folder / "shard-00000.h5") as writer:
-            writer.append([make_row(0, n_notes=0)], {"mel": [make_values(0, 5)]})
+        writer = open_writer(folder / "shard-00000.h5")
+        writer.append([make_row(0, n_notes=0)], {"mel": [make_values(0, 5)]})
+        (temporary,) = folder.iterdir()
+        before = temporary.read_bytes()
+        for leave in (lambda: None, lambda: writer.__exit__(None, None, None)):
             if os.fork() == 0:
-                sys.exit(0)  # leaves the block, and closes what HDF5 has open
+                leave()
+                sys.exit(0)  # closes what HDF5 has open
             os.wait()
-            writer.append([make_row(1, n_notes=1)], {"mel": [make_values(1, 5)]})
-            entry = writer.close()
+            assert temporary.read_bytes() == before
+        writer.append([make_row(1, n_notes=1)], {"mel": [make_values(1, 5)]})
+        entry = writer.close()
         (folder / "expected").mkdir()
         assert write_shard(folder / "expected", 0, range(2)) == entry
         """,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,19 @@ def test_a_damaged_index_is_said(tmp_path: Path, damage: object, message: str) -
     with pytest.raises(ShardError, match=message) as caught:
         read_index(folder)
     assert str(caught.value).startswith(str(path))
+
+
+def test_an_index_that_is_no_ordinary_file(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "out")
+    path = folder / "index.json"
+    path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ShardError, match=r"is a link to .*elsewhere.json, outside its folder"):
+        read_index(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ShardError, match="is not a regular file"):
+        read_index(folder)
 
 
 def test_the_ledger_is_made_anew_each_time(tmp_path: Path) -> None:

@@ -29,9 +29,14 @@ from specconv.shards import ShardDataset, collate, reader, write_index
 from specconv.shards.layout import NOTE_FIELDS
 
 
+def shard_descriptors(folder: Path) -> list[int]:
+    """The file descriptors of this process that lead into a folder."""
+    names = os.listdir("/proc/self/fd")  # noqa: PTH208 (the folder changes while it is read)
+    return [int(name) for name in names if os.path.realpath(f"/proc/self/fd/{name}").startswith(f"{folder}/")]
+
+
 def open_files(folder: Path) -> int:
-    links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
-    return sum(os.path.realpath(link).startswith(str(folder)) for link in links)
+    return len(shard_descriptors(folder))
 
 
 def write_many(folder: Path, n_shards: int, clips: int, **changes: Any) -> Path:
@@ -166,9 +171,9 @@ def test_a_sample_is_the_readers_own(tmp_path: Path) -> None:
 def test_workers_of_a_loader_read_every_clip(tmp_path: Path, context: str) -> None:
     folder = write_many(tmp_path / "out", n_shards=6, clips=10)
     data = ShardDataset(folder, "mel")
-    data[0]  # files open in the parent, whose handles a forked worker must not use
-    assert open_files(folder) == 1
-    order = torch.randperm(60).tolist() * 2
+    data.__getitems__(range(60))  # files open in the parent, whose handles a forked worker must not use
+    assert open_files(folder) == 6
+    order = torch.randperm(60).tolist() * 4
     loader = DataLoader(
         data, batch_size=7, sampler=order, num_workers=2, multiprocessing_context=context, collate_fn=collate
     )
@@ -177,8 +182,24 @@ def test_workers_of_a_loader_read_every_clip(tmp_path: Path, context: str) -> No
         for specgram, name in zip(specgrams, labels["id"], strict=True):
             seen.append(int(name.removeprefix("clip ")))
             np.testing.assert_array_equal(specgram.numpy(), make_values(seen[-1], 5))
-            np.testing.assert_array_equal(data[seen[-1]][0].numpy(), specgram.numpy())
+            for i in range(seen[-1] % 10, 60, 10):
+                np.testing.assert_array_equal(data[i][0].numpy(), make_values(i, 5))
     assert seen == order
+
+
+def test_a_forked_process_does_not_move_in_the_files_of_its_parent(tmp_path: Path) -> None:
+    folder = write_many(tmp_path / "out", n_shards=1, clips=10)
+    data = ShardDataset(folder, "mel")
+    data[0]
+    (descriptor,) = shard_descriptors(folder)
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
+    child = os.fork()
+    if child == 0:
+        os._exit(int(not np.array_equal(data[9][0].numpy(), make_values(9, 5))))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert os.lseek(descriptor, 0, os.SEEK_CUR) == position
+    data[9]
+    assert os.lseek(descriptor, 0, os.SEEK_CUR) != position
 
 
 def test_threads_share_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
