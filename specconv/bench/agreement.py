@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from specconv.errors import ParameterError
 from specconv.transforms import build_transform, transform_parameters
 
 OWN_TOLERANCE = 5e-5
@@ -67,15 +68,19 @@ class Definition:
 def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Tensor) -> Definition:
     """The specgram of ``waveform (time,)`` by direct correlation in float64.
 
-    Only every STEP-th frame, by as large a hop, where a frame does not depend on the others.
+    Only every STEP-th frame, by as large a hop, where a frame does not depend on the others. What cannot be had by
+    correlation (nnAudio's CFP) is computed by FFT, in float64 too.
     """
     parameters = transform_parameters(given)
-    exact = build_transform(parameters, sample_rate, engine="conv1d")
+    try:
+        exact = build_transform(parameters, sample_rate, engine="conv1d")
+    except ParameterError:
+        exact = build_transform(parameters, sample_rate, engine="fft")
     n_frames, step = exact.n_frames(len(waveform)), 1
     if parameters.scale != "decibel" and not parameters.then:  # decibels may end below the clip's maximum
-        step = STEP
+        step, engine = STEP, exact.parameters_given.engine
         sparse = parameters.model_copy(update={"hop_length": STEP * exact.hop_length})
-        exact = build_transform(sparse, sample_rate, engine="conv1d")
+        exact = build_transform(sparse, sample_rate, engine=engine)
     with torch.inference_mode():
         return Definition(as_array(exact.double()(waveform.cpu().double())), step, n_frames)
 

@@ -101,6 +101,35 @@ def test_a_library_that_fails_later_has_no_time(noise: torch.Tensor, stand_in: S
     assert theirs.timing is None
 
 
+def in_two_chunks(noise: torch.Tensor) -> Clips:
+    chunks = [[Batch(noise[:4])], [Batch(noise[4:])]]
+    return Clips([8_000] * 6, 2, chunks.__getitem__, 16_000, "noise")
+
+
+def test_times_of_several_chunks_add_up(noise: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def a_second(call: Any, _: int) -> float:
+        call()
+        return 1.0
+
+    monkeypatch.setattr("specconv.bench.contest.clock_of", lambda _: a_second)
+    (row,) = Contest("a suite", 16_000, rounds=2).time_transforms([STFT], in_two_chunks(noise))
+    assert row.timing is not None
+    assert row.timing.rounds == (2.0, 2.0)
+
+
+def test_a_library_that_fails_at_the_second_chunk_has_no_time(noise: torch.Tensor, stand_in: StandIn) -> None:
+    def fail_on_two(specgrams: torch.Tensor) -> torch.Tensor:
+        if len(specgrams) == 2:
+            raise torch.OutOfMemoryError("no memory")
+        return specgrams
+
+    stand_in.spoil = fail_on_two
+    contest = Contest("a suite", 16_000, against=("standin",), rounds=2)
+    ours, theirs = contest.time_transforms([STFT], in_two_chunks(noise))
+    assert ours.timing is not None
+    assert theirs.timing is None
+
+
 @pytest.mark.usefixtures("stand_in")
 def test_times_of_several_batches_add_up(noise: torch.Tensor) -> None:
     contest = Contest("a suite", 16_000, rounds=2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,9 @@ from specconv.bench import suites
 from specconv.bench.growth import LENGTHS
 from specconv.bench.recordings import chords, maps_clips, musicnet_recordings
 from specconv.bench.suites import MAPS, MUSICNET, SHARED_WITH_LIBROSA, SUITES, run_suite
+from specconv.config import load_config
 from specconv.errors import DatasetError, ParameterError
-from specconv.transforms import transform_parameters
+from specconv.transforms import TransformParameters, transform_parameters
 
 
 def test_maps_has_the_published_parameters() -> None:
@@ -38,6 +41,18 @@ def test_musicnet_has_the_published_34_types() -> None:
 def test_every_published_transform_can_be_built() -> None:
     for given in (*MAPS, *MUSICNET):
         assert not list(transform_parameters(given).faults(44_100))
+
+
+@pytest.mark.parametrize(("name", "transforms"), [("maps", MAPS), ("musicnet34", MUSICNET)])
+def test_the_ready_configs_are_the_published_sweeps(name: str, transforms: Sequence[Mapping[str, Any]]) -> None:
+    job = load_config(Path(__file__).parents[2] / "configs" / f"{name}.yaml")
+
+    def nameless(parameters: TransformParameters) -> str:
+        values = parameters.model_copy(update={"name": None}).model_dump()
+        f_min = values.get("f_min")
+        return repr({**values, "f_min": f_min and round(f_min, 3)})  # C1 is 32.703 Hz there
+
+    assert sorted(map(nameless, job.transforms)) == sorted(nameless(transform_parameters(one)) for one in transforms)
 
 
 @pytest.mark.parametrize("name", ["overhead", "triads"])
@@ -94,6 +109,9 @@ def test_maps_itself_is_read_where_it_is(tmp_path: Path) -> None:
         stem = folder / f"MAPS_UCHO_C0-4-7_I32-96_S0_n{number}_AkPnBcht"
         soundfile.write(stem.with_suffix(".wav"), samples[:length], 44_100)
         stem.with_suffix(".txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t1.0\t60\n")
+    for name in ("MAPS_ISOL_NO_F_S0_M60_AkPnBcht", "MAPS_UCHO_C0-4-7_I32-96_S0_n1_SptkBGCl"):  # others of MAPS
+        soundfile.write(folder / f"{name}.wav", samples, 44_100)
+        (folder / f"{name}.txt").write_text("OnsetTime\tOffsetTime\tMidiPitch\n0.5\t1.0\t60\n")
     clips = maps_clips(tmp_path, None)
     assert clips.lengths == [80_000, 80_000]
     assert "1 passed over as too short" in clips.description

@@ -25,7 +25,14 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "cqt": _CQT,
     "vqt": _CQT | {"gamma": "gamma"},
     "gammatonegram": _FRAMES | _BAND | {"n_bins": "n_bins"},
-    "cfp": {"hop_length": "hop_length"},
+    "cfp": {
+        "n_fft": "fr",
+        "win_length": "window_size",
+        "hop_length": "hop_length",
+        "f_min": "fc",
+        "f_max": "tc",
+        "bins_per_octave": "NumPerOct",
+    },
 }
 _CLASSES = {
     "stft": "STFT",
@@ -68,7 +75,10 @@ class NnAudio(Peer):
             arguments["norm"] = arguments.pop("basis_norm")
         if kind in ("mel", "gammatonegram"):
             arguments["power"] = request.exponent
-        arguments |= {"fs": request.sample_rate} if kind == "cfp" else {"sr": request.sample_rate, "verbose": False}
+        if kind == "cfp":
+            arguments |= _resolutions(arguments, request.sample_rate)
+        else:
+            arguments |= {"sr": request.sample_rate, "verbose": False}
         module = getattr(import_module(self.modules[0]), name)(**arguments).to(request.device).eval()
 
         def run(waveforms: torch.Tensor) -> torch.Tensor:
@@ -90,7 +100,7 @@ _SCALES: Mapping[str, Sequence[str]] = {
     "cqt": ("magnitude", "power", "complex"),
     "vqt": ("magnitude", "power", "complex"),
     "gammatonegram": ("magnitude", "power"),
-    "cfp": ("magnitude", "power"),
+    "cfp": ("magnitude",),
 }
 
 
@@ -102,3 +112,13 @@ def _options(kind: str, scale: str, arguments: dict[str, Any]) -> dict[str, str]
     if "normalization_type" in arguments:
         options["normalization_type"] = arguments.pop("normalization_type")
     return options
+
+
+def _resolutions(arguments: Mapping[str, Any], sample_rate: float) -> dict[str, Any]:
+    """Its CFP is told Hz a bin and the shortest period, s, instead of n_fft and f_max."""
+    changed: dict[str, Any] = {"fs": sample_rate}
+    if "fr" in arguments:
+        changed["fr"] = sample_rate / arguments["fr"]
+    if "tc" in arguments:
+        changed["tc"] = 1 / arguments["tc"]
+    return changed
