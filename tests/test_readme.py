@@ -54,7 +54,7 @@ def test_the_first_line_makes_a_picture_and_the_python_after_it_runs(work: Path)
     assert len(names["data"]) == 96  # type: ignore[arg-type]
 
 
-def test_each_command_of_the_list_runs(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_command_of_the_list_runs(work: Path) -> None:
     config = work / "small.yaml"
     config.write_text("audio: {sample_rate: 16000, duration: 0.5}\ntransforms: [{type: mel}]\n")
     values = {"AUDIO_DIR": "demo/piano_triads", "--config FILE": "--config small.yaml", "FILE.png": "x.png"}
@@ -73,7 +73,7 @@ def test_each_command_of_the_list_runs(work: Path, monkeypatch: pytest.MonkeyPat
         run(command)
 
 
-def test_the_config_in_the_readme_is_one(work: Path) -> None:
+def test_the_config_in_the_readme_is_one() -> None:
     job = parse_config(blocks("yaml")[0])
     assert [transform.name for transform in job.transforms] == ["mel-1024", "mel-2048"]
 

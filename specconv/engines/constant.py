@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-
 # Not dtype.to_real and dtype.to_complex: torch.compile does not know them.
 _REAL = {
     torch.float32: torch.float32,

@@ -77,7 +77,8 @@ def test_a_clip_does_not_depend_on_its_shard_or_its_neighbours(folder: Path, tmp
 def test_long_clips_stream_with_the_numbers_of_the_whole(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = {**WHOLE, "transforms": [{**MEL, "scale": "decibel", "top_db": 40.0, "then": [{"layer": "normalization", "over": "freq"}]}]}
+    layers = [{"layer": "normalization", "over": "freq"}]
+    job = {**WHOLE, "transforms": [{**MEL, "scale": "decibel", "top_db": 40.0, "then": layers}]}
     specconv.convert(folder, job, tmp_path / "whole")
     monkeypatch.setattr(stages, "LEAST_LONG_FILE", 0)
     monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
@@ -108,7 +109,7 @@ def test_labels_lengths_and_rates_are_stored(folder: Path, tmp_path: Path) -> No
     assert specgram.shape == (32, 1 + 8000 // 256)
     assert labels["label"] == "dog"
     with h5py.File(tmp_path / "out" / "shard-00000.h5") as file:
-        row = [i for i, name in enumerate(file["clips/id"].asstr()[:]) if "stereo" in name][0]
+        row = next(i for i, name in enumerate(file["clips/id"].asstr()[:]) if "stereo" in name)
         assert file["clips/source_sample_rate"][row] == 44100
         assert file.attrs["complete"]
 
@@ -169,6 +170,7 @@ class Listening:
 
     def advance(self, *, clips: int, audio_seconds: float) -> None:
         self.clips += clips
+        self.seconds = audio_seconds
 
     def notice(self, message: str) -> None:
         self.notices.append(message)
