@@ -27,6 +27,7 @@ from specconv.shards.regular import regular_file
 T = TypeVar("T")
 
 _SHUFFLE = 2
+_PLACE = np.dtype([("length", "<u4"), ("collection", "<u8"), ("number", "<u4")])  # of a string, in the file
 _CHUNK_CACHE = 2**19  # bytes a dataset: two chunks, for clips that share one; the default keeps 8 MiB of each shard
 # How many times larger than its bytes a dataset can honestly be, by filter: the most that each format can
 # express.
@@ -82,6 +83,23 @@ class Access:
             if ndim not in (None, len(dataset.shape)):
                 raise self.error(key, f"{len(dataset.shape)} dimensions, not {ndim}")
         return dataset
+
+    def strings(self, dataset: h5py.Dataset, key: str) -> list[str]:
+        """The values of a column of strings.
+
+        Where they are and how long is the one thing beside values that carries no checksum, and libhdf5 asks for up
+        to 4 GiB a string before it looks. So the lengths are added up first.
+        """
+        with self.reading(key):
+            if dataset.shape[0] == 0:
+                return []
+            offset = dataset.id.get_offset()
+            if offset is None:
+                raise self.error(key, "not in one piece")
+            places = np.frombuffer(self.guarded.read_at(offset, dataset.shape[0] * _PLACE.itemsize), _PLACE)
+            if places["length"].sum(dtype=np.uint64) > self.size:
+                raise self.error(key, "its strings are longer than the file; it is damaged")
+            return [text.decode("utf-8", "surrogateescape") for text in dataset[()].tolist()]
 
     def attribute(self, owner: h5py.Group, key: str, name: str, kind: type[T]) -> T:
         where = f"{key.rstrip('/')}/@{name}"

@@ -44,6 +44,13 @@ class GuardedFile:
             self._check_collection(start)
         return len(content)
 
+    def read_at(self, start: int, size: int) -> bytes:
+        self._file.seek(start)
+        content = self._file.read(size)
+        if len(content) < size:
+            raise OSError(f"nothing at byte {start + len(content)}, beyond the end")
+        return content
+
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
 
@@ -55,12 +62,11 @@ class GuardedFile:
 
     def _check_collection(self, start: int) -> None:
         """Raises OSError for a collection of strings whose objects do not lead to its end."""
-        self._file.seek(start)
-        content = self._file.read(_HEAD)
+        content = self.read_at(start, _HEAD)
         size = int.from_bytes(content[8:16], "little")
         if not _HEAD <= size <= self._size - start:
             raise OSError(f"the collection of strings at byte {start} has no possible size")
-        content += self._file.read(size - _HEAD)
+        content = self.read_at(start, size)
         place = _HEAD
         while place + _HEAD <= len(content):
             number = int.from_bytes(content[place : place + 2], "little")

@@ -228,8 +228,7 @@ class Shard:
                 raise self._access.error(key, f"{dataset.shape[0]} rows, not {self.n_clips}")
             if column_type(dataset) is not kind:
                 raise self._access.error(key, f"type {dataset.dtype}, not {kind.__name__}")
-            column: list[Any] = dataset[()].tolist()
-            return [text.decode("utf-8", "surrogateescape") for text in column] if kind is str else column
+            return self._access.strings(dataset, key) if kind is str else list(dataset[()].tolist())
 
 
 def open_shard(path: Path) -> Shard:

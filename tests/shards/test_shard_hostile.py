@@ -509,6 +509,19 @@ def test_collections_of_strings_that_lead_nowhere(tmp_path: Path) -> None:
             open_shard(path)
 
 
+def test_strings_that_say_they_are_longer_than_the_file(tmp_path: Path) -> None:
+    """libhdf5 would ask for 4 GiB."""
+    folder = write_folder(tmp_path / "out")
+    path = folder / "shard-00000.h5"
+    with h5py.File(path) as file:
+        offset = file["labels/root"].id.get_offset()
+    whole = path.read_bytes()
+    assert whole[offset : offset + 4] == b"\2\0\0\0"
+    for at in (offset, offset + 3 * 16):
+        path.write_bytes(whole[: at + 3] + b"\xff" + whole[at + 4 :])
+        check_every_door(folder, "/labels/root: its strings are longer than the file")
+
+
 def test_another_kind_of_hdf5_is_refused(tmp_path: Path) -> None:
     """The oldest has no checksums to tell damage by."""
     path = tmp_path / "shard-00000.h5"
