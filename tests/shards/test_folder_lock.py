@@ -177,7 +177,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
         if child == 0:
             status = 0
             time.sleep(max(0, start - time.time()))
-            for _ in range(20):
+            while time.time() < start + 0.7:
                 try:
                     with FolderLock(tmp_path):
                         os.close(os.open(inside, os.O_CREAT | os.O_EXCL))
@@ -195,4 +195,4 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
         children.append(child)
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     assert statuses == [0] * 30
-    assert len(log.read_text()) > 10
+    assert len(log.read_text()) > 6  # every fifth owner died with it, and it was taken over
