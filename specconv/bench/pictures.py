@@ -76,13 +76,13 @@ def _bars(axes: Axes, report: BenchReport, rows: Sequence[Row], transforms: Sequ
             if row.timing is None:
                 continue
             colour, hatch = looks[row.library]
-            median, half = row.timing.median, row.timing.iqr / 2
+            median, (low, high) = row.timing.median, row.timing.quartiles
             axes.barh(y, median, 0.9, color=colour, hatch=hatch, edgecolor="black", linewidth=0.5)
-            axes.errorbar(median, y, xerr=half, color="black", elinewidth=0.8, capsize=1.5)
+            axes.errorbar(median, y, xerr=[[median - low], [high - median]], color="black", elinewidth=0.8, capsize=1.5)
             axes.plot([row.floor_seconds] * 2, [y - 0.45, y + 0.45], color="black", linewidth=2.2)
             axes.annotate(
                 _label(report, row),
-                (median + half, y),
+                (high, y),
                 (4, 0),
                 textcoords="offset points",
                 va="center",

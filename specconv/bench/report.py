@@ -16,7 +16,7 @@ from specconv.bench.timing import WIDE_SPREAD
 
 _LEGEND = (
     "x ours: the time relative to specconv's for the same work. x floor: relative to reading the audio and writing "
-    "the specgram once, at this machine's copy speed. x real: seconds of audio a second. spread: interquartile "
+    "the specgram once, at this machine's copy speed. x real: seconds of audio a second. iqr: interquartile "
     "range of the median. first: seconds to build it and compute one clip. error: the largest, of the peak. !: wrong."
 )
 
@@ -50,7 +50,7 @@ def _times(report: BenchReport) -> Table:
     has_copies = any(row.copies.total for row in report.rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    columns = ["seconds", "spread", "x ours", "x floor", "x real", "first", "error"]
+    columns = ["seconds", "iqr", "x ours", "x floor", "x real", "first", "error"]
     if has_copies:
         columns += ["to device", "to host"]
     for title in columns:
@@ -76,8 +76,8 @@ def _figures(report: BenchReport, row: Row) -> list[str]:
     return [
         seconds(timing.median),
         f"{timing.spread:.0%}" + ("!" if timing.is_wide else ""),
-        "" if ratio is None else f"{ratio:.1f}",
-        f"{timing.median / row.floor_seconds:,.1f}",
+        "" if ratio is None else _factor(ratio),
+        _factor(timing.median / row.floor_seconds),
         f"{row.audio_seconds / timing.median:,.0f}",
         "" if row.first_call_seconds is None else seconds(row.first_call_seconds),
         error,
@@ -123,6 +123,10 @@ def _numeric_tail(cells: Sequence[Sequence[str]]) -> Sequence[str]:
     while tail and not tail[0].replace(".", "").isdigit():
         tail.pop(0)
     return tail
+
+
+def _factor(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def seconds(value: float) -> str:

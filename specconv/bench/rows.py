@@ -65,6 +65,11 @@ class Row:
         return self.library.split()[0] == "specconv"
 
     @property
+    def source(self) -> str:
+        """The library without the way it went; specconv doing a peer's work is a source of its own."""
+        return self.library if self.is_ours else self.library.split()[0]
+
+    @property
     def was_run(self) -> bool:
         return self.timing is not None
 
@@ -97,12 +102,15 @@ class Row:
 
 
 def one_by_one(rows: Sequence[Row], title: str, transforms: Sequence[str]) -> list[Row]:
-    """Each library's rows of ``transforms`` added up as one row of the transform ``title``, if it ran them all."""
+    """Each library's rows of ``transforms`` added up as one row of the transform ``title``, if it ran them all.
+
+    Of a library's several ways to a transform, the first counts.
+    """
     sums = []
-    for library in dict.fromkeys(row.library for row in rows):
-        own = [row for row in rows if row.library == library and row.transform in transforms and row.was_run]
-        if len(own) == len(transforms):
-            sums.append(_added(own, title))
+    for source in dict.fromkeys(row.source for row in rows):
+        own = {row.transform: row for row in reversed(rows) if row.source == source and row.was_run}
+        if own.keys() >= set(transforms):
+            sums.append(_added([own[name] for name in transforms], title))
     return sums
 
 
@@ -114,7 +122,7 @@ def _added(rows: Sequence[Row], title: str) -> Row:
         rows[0],
         transform=title,
         parameters={"transforms": [dict(row.parameters) for row in rows]},
-        library=f"{rows[0].library}, one by one",
+        library=f"{rows[0].source}, one by one",
         timing=sum(timings[1:], timings[0]),
         first_call_seconds=sum(row.first_call_seconds or 0.0 for row in rows),
         copies=sum((row.copies for row in rows), Copies()),

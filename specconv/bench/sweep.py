@@ -182,10 +182,10 @@ def _subsets(rows: Sequence[Row]) -> dict[str, list[str]]:
     """What is timed as one: all transforms, and those that a peer has, where it lacks some."""
     every = list(dict.fromkeys(row.transform for row in rows))
     subsets = {ALL: every}
-    for library in dict.fromkeys(row.library for row in rows if not row.is_ours):
-        had = [row.transform for row in rows if row.library == library and row.was_run]
+    for source in dict.fromkeys(row.source for row in rows if not row.is_ours):
+        had = list(dict.fromkeys(row.transform for row in rows if row.source == source and row.was_run))
         if 1 < len(had) < len(every):
-            subsets[f"the {len(had)} of {library}"] = had
+            subsets[f"the {len(had)} of {source}"] = had
     return subsets
 
 

@@ -22,7 +22,7 @@ def sweep_tables(report: SweepReport) -> Group:
 def _shapes(report: SweepReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("transform", no_wrap=True)
-    for title in ("bins", "frames", "stores", "seconds", "x real", "decode/resample/compute"):
+    for title in ("bins", "frames", "stores", "seconds", "x real", "decode/resample\n/compute"):
         table.add_column(title, justify="right", no_wrap=True)
     ours = {row.transform: row for row in report.rows if row.library == "specconv"}
     for name, shape in report.shapes.items():

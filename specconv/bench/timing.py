@@ -41,10 +41,15 @@ class Timing:
         return float(np.median(self.rounds))
 
     @property
+    def quartiles(self) -> tuple[float, float]:
+        low, high = np.percentile(self.rounds, (25, 75))
+        return float(low), float(high)
+
+    @property
     def iqr(self) -> float:
         """Interquartile range of the rounds, seconds."""
-        low, high = np.percentile(self.rounds, (25, 75))
-        return float(high - low)
+        low, high = self.quartiles
+        return high - low
 
     @property
     def spread(self) -> float:

@@ -63,6 +63,7 @@ def test_the_table_says_all_within_eighty_columns(make_row: MakeRow, make_report
     rows = [
         make_row(),
         make_row(library="librosa", seconds=5.25),
+        make_row(library="specconv, one by one", seconds=0.0012, floor_seconds=1e-8),
         make_row(library="nnaudio CQT2010v2", seconds=0.001, max_rel_error=0.1, status="wrong: error 1.0e-01 above"),
         make_row(library="kapre", seconds=None, max_rel_error=None, status="not run: kapre is not installed: pip"),
     ]
@@ -139,3 +140,16 @@ def test_pictures_are_drawn_with_and_without_growth(make_row: MakeRow, make_repo
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     draw(make_report([]), tmp_path / "empty.svg")
     assert (tmp_path / "empty.svg").stat().st_size > 0
+
+
+def test_a_sum_takes_the_first_of_a_librarys_ways(make_row: MakeRow) -> None:
+    rows = [
+        make_row("a", "nnaudio", 1.0),
+        make_row("b", "nnaudio CQT1992v2", 2.0),
+        make_row("b", "nnaudio CQT2010v2", 50.0),
+        make_row("b", "specconv as kapre", 3.0),
+    ]
+    (total,) = one_by_one(rows, "both", ["a", "b"])
+    assert total.library == "nnaudio, one by one"
+    assert total.timing is not None
+    assert total.timing.median == pytest.approx(3.0)
