@@ -13,6 +13,10 @@ from specconv.transforms.base import Engine, Transform, TransformParameters
 from specconv.transforms.cfp import CfpParameters
 from specconv.transforms.cqt import CqtParameters, VqtParameters
 from specconv.transforms.gammatone import GammatonegramParameters, GammatoneParameters
+from specconv.transforms.griffin_lim import GriffinLim
+from specconv.transforms.inverse import Inverse
+from specconv.transforms.inverse_cqt import InverseCqt
+from specconv.transforms.inverse_stft import InverseStft
 from specconv.transforms.mel import MelParameters
 from specconv.transforms.mfcc import MfccParameters
 from specconv.transforms.stft import StftParameters
@@ -65,11 +69,33 @@ def build_transform(
     return parameters.build(sample_rate, trainable=trainable)
 
 
+def build_inverse(transform: Transform) -> Inverse:
+    """An ``nn.Module`` from the transform's specgrams ``(batch, n_bins, n_frames)`` to waveforms ``(batch, time)``.
+
+    stft, complex: overlap-add, exact (`InverseStft`). stft, magnitude or power: phases are found (`GriffinLim`). cqt
+    and vqt, complex: least squares (`InverseCqt`). Each class takes the transform too, with settings of its own.
+
+    Raises ParameterError if the transform has no inverse.
+    """
+    parameters = transform.parameters_given
+    inverses = (InverseStft, GriffinLim, InverseCqt)
+    for inverse in inverses:
+        if parameters.type in inverse.types and parameters.scale in inverse.scales:
+            return inverse(transform)
+    known = "; ".join(f"{' and '.join(i.types)} with scale {' or '.join(i.scales)}" for i in inverses)
+    raise ParameterError(f"{parameters.type} with scale {parameters.scale} has no inverse; these have: {known}")
+
+
 __all__ = [
     "TYPES",
+    "GriffinLim",
+    "Inverse",
+    "InverseCqt",
+    "InverseStft",
     "Transform",
     "TransformParameters",
     "TransformSet",
+    "build_inverse",
     "build_transform",
     "transform_parameters",
 ]

@@ -158,7 +158,7 @@ class CombinedPeriodicity(nn.Module):
 
     def _transformed(self, half: Tensor) -> Tensor:
         """The unitary Fourier transform of real, even values: real and even too, so half of them say all."""
-        whole: Tensor = torch.fft.irfft(half.to(half.dtype.to_complex()), self.n_fft, norm="ortho")
+        whole: Tensor = torch.fft.irfft(half, self.n_fft, norm="ortho")
         return whole[..., : half.shape[-1]]
 
     def _both_sides(self, cepstrum: Tensor) -> Tensor:
