@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from specconv.engines.coefficients import Coefficients
@@ -55,16 +56,11 @@ class Projection(nn.Module):
     def __init__(self, weights: NDArray[np.float64], exponent: float, *, trainable: bool) -> None:
         super().__init__()
         self.exponent = exponent
-        self._sparse, self._dense = Constant(weights, "csr"), Constant(weights)
+        self._sparse, self._dense = Constant(csr_array(weights)), Constant(weights)
         self.weights = nn.Parameter(torch.from_numpy(weights).float()) if trainable else None
 
     def forward(self, coefficients: Coefficients) -> Tensor:
-        if self.exponent == 2.0:
-            values = coefficients.power
-        else:
-            values = coefficients.magnitude
-            if self.exponent != 1.0:
-                values = values**self.exponent
+        values = coefficients.power if self.exponent == 2.0 else _raised(coefficients.magnitude, self.exponent)
         if self.weights is not None:
             return torch.matmul(self.weights.to(values.dtype), values)
         if values.requires_grad or values.device.type != "cpu" or torch.compiler.is_compiling():
@@ -73,6 +69,16 @@ class Projection(nn.Module):
         columns = values.transpose(0, 1).reshape(bins, clips * frames)
         product: Tensor = self._sparse.like(values) @ columns
         return product.view(-1, clips, frames).transpose(0, 1)
+
+
+def _raised(magnitudes: Tensor, exponent: float) -> Tensor:
+    if exponent == 1.0:
+        return magnitudes
+    if exponent > 1.0 or not magnitudes.requires_grad:
+        return magnitudes**exponent
+    # The slope at silence is infinite, as a root's; the subgradient 0 is taken there.
+    heard = magnitudes > 0
+    return torch.where(heard, magnitudes, 1.0) ** exponent * heard
 
 
 class Logarithm(nn.Module):
