@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from specconv.pipeline.convert import convert
 from specconv.pipeline.device import choose_device
+from specconv.pipeline.failures import Failure
 from specconv.pipeline.plan import Estimate, Plan, make_plan
-from specconv.pipeline.report import Failure, Progress, Report, Silent
+from specconv.pipeline.report import Progress, Report, Silent
 
 __all__ = [
     "Estimate",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ import torch
 
 from specconv.config import Job, load_config
 from specconv.datasets import open_dataset
-from specconv.errors import AudioError
+from specconv.errors import Fault, ParameterError
+from specconv.pipeline.computing import Computing
 from specconv.pipeline.device import choose_device
+from specconv.pipeline.failures import failure_of
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.output import open_output
 from specconv.pipeline.plan import Plan, make_plan
-from specconv.pipeline.report import Failure, Progress, Report, Silent, Stopwatch
-from specconv.pipeline.stages import Computing, Window, decode_ahead, windows
+from specconv.pipeline.report import Progress, Report, Silent, Stopwatch
+from specconv.pipeline.stages import Window, decode_ahead, windows
 from specconv.pipeline.write_behind import WriteBehind
 
 
@@ -48,9 +51,17 @@ def convert(
     overwrite: replace shards made by another config. strict: stop at the first clip that fails.
     workers: decoding threads. part: (i, n), do the i-th of n equal shares of the shards, i from 1.
 
-    What is already whole is kept. Raises ConfigError, DatasetError, OutputError before anything is written;
-    AudioError when strict. Clips that fail are in the report and in ``errors.jsonl``.
+    What is already whole is kept. Raises ConfigError, DatasetError, ParameterError before anything is written;
+    OutputError also later, if the folder or the space in it is gone; AudioError when strict. Clips that fail are in
+    the report and in ``errors.jsonl``.
     """
+    faults = []
+    if not 1 <= part[0] <= part[1]:
+        faults.append(Fault("part", f"is {part}; must be (i, n) with 1 <= i <= n"))
+    if workers is not None and workers < 1:
+        faults.append(Fault("workers", f"is {workers}; must be at least 1 thread"))
+    if faults:
+        raise ParameterError(faults)
     if not isinstance(job, Job):
         job = load_config(job)
     chosen = choose_device(device)
@@ -86,10 +97,12 @@ def run(
         progress.start(clips=kept_clips + todo_clips, done=kept_clips)
         started = time.perf_counter()
         audio_seconds = 0.0
-        with WriteBehind(plan, clock) as writing, Computing(plan.transforms, device) as computing:
-            for window in windows(plan, decode_ahead(plan, output.todo, workers)):
-                if strict:
-                    _stop_at_failure(window)
+        with (
+            WriteBehind(plan, clock, strict=strict) as writing,
+            Computing(plan.transforms, device) as computing,
+            closing(decode_ahead(plan, output.todo, workers)) as decoded,
+        ):
+            for window in windows(plan, decoded):
                 seconds = _convert_window(plan, window, computing, writing, clock)
                 audio_seconds += seconds
                 progress.advance(clips=len(window.clips), audio_seconds=seconds)
@@ -118,7 +131,7 @@ def _convert_window(plan: Plan, window: Window, computing: Computing, writing: W
         for stage, seconds in audio.seconds.items():
             clock.seconds[stage] += seconds
     with clock.measure("compute"):
-        specgrams = computing([audio.waveform for audio in loaded]) if loaded else {}
+        specgrams = computing([audio.waveform for audio in loaded]) if loaded else []
     writing.write(window, specgrams)
     return sum(len(audio.waveform) for audio in loaded) / plan.sample_rate
 
@@ -130,16 +143,13 @@ def _convert_long(plan: Plan, window: Window, computing: Computing, writing: Wri
     with clock.measure("compute"), computing.all_cores():
         try:
             writing.write_long(window, item, long_clip)
-        except AudioError as error:
-            writing.fail(window, Failure(plan.stored_path(item.clip), error.stage, error.reason))
+        except Exception as error:
+            failure = failure_of(plan.stored_path(item.clip), error)
+            if failure is None:
+                raise
+            writing.fail(window, failure)
             return 0.0
     for stage, seconds in long_clip.seconds.items():
         clock.seconds[stage] += seconds
         clock.seconds["compute"] -= seconds
     return long_clip.n_samples / plan.sample_rate
-
-
-def _stop_at_failure(window: Window) -> None:
-    for item in window.clips:
-        if item.failure is not None:
-            raise AudioError(item.failure.path, item.failure.stage, item.failure.reason)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from specconv.errors import OutputError, ShardError
+from specconv.pipeline.failures import Failure
 from specconv.pipeline.plan import Plan, ShardPlan
-from specconv.pipeline.report import Failure, Progress
+from specconv.pipeline.report import Progress
+from specconv.pipeline.survey import Survey, Why, judge, survey
 from specconv.shards import (
+    FailedClip,
     FolderLock,
+    Index,
     ShardEntry,
-    open_shard,
     output_error,
     read_entry,
-    read_failures,
     read_index,
     remove_index,
     remove_leftovers,
-    shard_paths,
+    sync_folder,
     write_index,
     write_ledger,
 )
@@ -38,44 +41,49 @@ class Output:
     plan: Plan
     todo: tuple[ShardPlan, ...]
     kept: tuple[ShardPlan, ...]
+    _failed: Mapping[int, tuple[FailedClip, ...]]
 
     @property
     def kept_failures(self) -> list[Failure]:
         """The clips that failed when the kept shards were made."""
-        return [
-            Failure(failed.path, failed.stage, failed.reason)
-            for shard in self.kept
-            for failed in read_failures(shard.path)
-        ]
+        failed = [failed for shard in self.kept for failed in self._failed[shard.number]]
+        return [Failure(one.path, one.stage, one.reason) for one in failed]
 
-    def finish(self, entries: dict[int, ShardEntry]) -> int:
+    def finish(self, entries: Mapping[int, ShardEntry]) -> int:
         """Write ledger and index, once every shard of the plan is whole (another part may still be at work).
 
-        Returns the bytes of all whole shards.
+        entries: the shards that this run has made, by number. Returns the bytes of all whole shards.
+        Raises OutputError, also if one of them is gone again.
         """
-        shards = [shard for shard in self.plan.shards if shard.path.exists()]
-        total = sum(shard.path.stat().st_size for shard in shards)
-        write_ledger(self.folder, {shard.path.name: read_failures(shard.path) for shard in shards})
-        if len(shards) < len(self.plan.shards):
+        plan, total = self.plan, 0
+        failures: dict[str, tuple[FailedClip, ...]] = {}
+        for shard in plan.shards:
+            found = judge(plan, shard.path, shard) if shard.path.exists() else Why.DAMAGED
+            if not isinstance(found, Why):
+                failures[shard.path.name] = found
+                total += shard.path.stat().st_size
+            elif shard.number in entries or shard in self.kept:
+                raise OutputError(f"{shard.path} was whole and has been removed or changed; run the same command again")
+        write_ledger(self.folder, failures)
+        if len(failures) < len(plan.shards):
             return total
-        index = read_index(self.folder)
+        index = _readable_index(self.folder)
         known = {entry.name: entry for entry in index.shards} if index is not None else {}
         complete = [
-            entries.get(shard.number) or known.get(shard.path.name) or read_entry(shard.path) for shard in shards
+            entries.get(shard.number) or known.get(shard.path.name) or read_entry(shard.path) for shard in plan.shards
         ]
-        if index is not None and index.shards == complete:
-            return total
-        dataset = self.plan.listing.dataset
-        write_index(
-            self.folder,
-            dataset=dataset.name,
-            audio=self.plan.listing.root.resolve(),
-            config_yaml=self.plan.job.to_yaml(),
-            specs=self.plan.specs,
-            label_fields=dataset.label_fields,
-            has_notes=dataset.has_notes,
-            shards=complete,
-        )
+        root, dataset = plan.listing.root.resolve(), plan.listing.dataset
+        if index is None or (index.shards, index.audio) != (complete, str(root)):
+            write_index(
+                self.folder,
+                dataset=dataset.name,
+                audio=root,
+                config_yaml=plan.config_yaml,
+                specs=plan.specs,
+                label_fields=dataset.label_fields,
+                has_notes=dataset.has_notes,
+                shards=complete,
+            )
         return total
 
 
@@ -85,83 +93,99 @@ def open_output(
 ) -> Iterator[Output]:
     """Take possession of ``folder``, creating it, and find out what is left to do.
 
-    Shards made by another config are refused, unless ``overwrite`` removes them. Shards of the same config whose
+    Shards made by another config are refused, unless ``overwrite`` replaces them. Shards of the same config whose
     clips have changed since are made again, and the user is told.
-    Raises OutputError: another run's, another config's, not writable, too little space.
+    Raises OutputError: another run's, another config's, not writable, too little space. Nothing was touched then.
     """
-    _create(folder)
     name = "convert" if part[1] == 1 else f"convert-{part[0]}-of-{part[1]}"
-    with FolderLock(folder, name):
-        remove_leftovers(folder)
-        if overwrite:
-            _remove_shards(folder, shard_paths(folder))
+    with _created(folder), FolderLock(folder, name):
+        with _said(folder):
+            remove_leftovers(folder)
+            found = survey(plan, folder, overwrite=overwrite)
         mine = [shard for shard in plan.shards if shard.number % part[1] == part[0] - 1]
-        kept, changed = _whole(plan, folder, mine)
-        if changed:
-            progress.notice(
-                f"{len(changed)} finished shards are made again, for their clips have changed since: "
-                + ", ".join(shard.path.name for shard in changed[:3])
-                + (" …" if len(changed) > 3 else "")
-            )
-        whole = set(kept)
-        todo = tuple(shard for shard in mine if shard not in whole)
-        surplus = [path for path in shard_paths(folder) if path not in {shard.path for shard in plan.shards}]
-        if todo or surplus:
-            _check_space(plan, folder, todo)
+        todo = tuple(shard for shard in mine if shard.number not in found.whole)
+        kept = tuple(shard for shard in mine if shard.number in found.whole)
+        replaced = [shard.path for shard in todo if shard.number in found.others]
+        _check_space(plan, folder, todo, replaced)
+        _tell(progress, todo, found)
+        if todo or found.surplus:
             remove_index(folder)
-            _remove_shards(folder, [shard.path for shard in changed] + surplus)
-        yield Output(folder, plan, todo, tuple(kept))
+            _remove([*replaced, *found.surplus])
+        yield Output(folder, plan, todo, kept, found.whole)
 
 
-def _create(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; choose another --out, a folder")
+@contextmanager
+def _created(folder: Path) -> Iterator[None]:
+    """The folder is there inside. What was made for it is removed again if nothing came of it."""
     try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file; choose another --out, a folder")
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    except ValueError as error:
+        raise OutputError(f"{str(folder)!r}: no folder can have this name ({error}); choose another --out") from error
+    try:
+        yield
+    except OutputError:
+        with suppress(OSError):  # not empty
+            for path in missing:
+                path.rmdir()
+        raise
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """What the system refuses becomes an OutputError."""
+    try:
+        yield
     except OSError as error:
         raise output_error(folder, error) from error
 
 
-def _whole(plan: Plan, folder: Path, shards: list[ShardPlan]) -> tuple[list[ShardPlan], list[ShardPlan]]:
-    """Shards that need not be made again, and those whose clips have changed."""
-    config = plan.job.to_yaml()
-    kept: list[ShardPlan] = []
-    changed: list[ShardPlan] = []
-    for shard in shards:
-        if not shard.path.exists():
-            continue
-        try:
-            with open_shard(shard.path) as found:
-                made_from, made_by = found.fingerprint, found.config
-        except ShardError:
-            changed.append(shard)
-            continue
-        if made_by != config:
-            raise OutputError(
-                f"{folder} holds shards made by another config ({shard.path.name}); "
-                "choose another --out, or remove them with --overwrite"
-            )
-        (kept if made_from == shard.fingerprint else changed).append(shard)
-    return kept, changed
+def _tell(progress: Progress, todo: tuple[ShardPlan, ...], found: Survey) -> None:
+    """What of an earlier run is not kept, and why."""
+    names = defaultdict(list)
+    for shard in todo:
+        if why := found.others.get(shard.number):
+            names[f"are made again, {why.value}"].append(shard.path.name)
+    if found.surplus:
+        names["are removed, for their clips are no more"] = [path.name for path in found.surplus]
+    for what, shards in names.items():
+        first = ", ".join(shards[:3]) + (" …" if len(shards) > 3 else "")
+        progress.notice(f"{len(shards)} shards of an earlier run {what}: {first}")
 
 
-def _check_space(plan: Plan, folder: Path, todo: tuple[ShardPlan, ...]) -> None:
-    if plan.job.shards.compression != "none":
+def _check_space(plan: Plan, folder: Path, todo: tuple[ShardPlan, ...], replaced: list[Path]) -> None:
+    if plan.job.shards.compression != "none" or not todo:
         return  # how small they get is not known before
-    share = sum(len(shard.clips) for shard in todo) / max(1, len(plan.listing.clips))
-    needed = plan.estimate().bytes * share * MARGIN
-    free = shutil.disk_usage(folder).free
+    with _said(folder):
+        free = shutil.disk_usage(folder).free + sum(path.stat().st_size for path in replaced)
+    needed = plan.estimate(todo).bytes * MARGIN
     if needed > free:
         raise OutputError(
-            f"{folder}: {needed / 2**30:.2f} GiB are needed, but {free / 2**30:.2f} GiB are free; free some space, "
+            f"{folder}: {_size(needed)} are needed, but {_size(free)} are free; free some space, "
             "choose another --out, or set shards.dtype: float16 or shards.compression"
         )
 
 
-def _remove_shards(folder: Path, paths: list[Path]) -> None:
-    remove_index(folder)
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.2f} MiB"
+
+
+def _remove(paths: list[Path]) -> None:
     for path in paths:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise output_error(path, error) from error
+
+
+def _readable_index(folder: Path) -> Index | None:
+    try:
+        return read_index(folder)
+    except ShardError:
+        return None  # it is made again

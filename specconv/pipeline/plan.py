@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,6 +75,11 @@ class Plan:
         return rate
 
     @cached_property
+    def config_yaml(self) -> str:
+        """The config with every default written out: what says that shards are of the same conversion."""
+        return self.job.to_yaml()
+
+    @cached_property
     def specs(self) -> tuple[SpecgramSpec, ...]:
         """How the shards describe each transform's specgrams."""
         return tuple(self._spec(transform) for transform in self.transforms.by_name.values())
@@ -94,23 +100,25 @@ class Plan:
             n_frames=fixed,
         )
 
-    def estimate(self) -> Estimate:
-        """Clips, hours and bytes; reads the headers of all files unless a duration is given."""
+    def estimate(self, shards: Sequence[ShardPlan] | None = None) -> Estimate:
+        """Clips, hours and bytes of ``shards`` or all; reads the headers of their files unless a duration is given."""
+        shards = self.shards if shards is None else shards
+        clips = [clip for shard in shards for clip in shard.clips]
         lengths: list[int] = []
         unreadable = 0
         if self.audio_format.duration is not None:
-            lengths = [round(self.audio_format.duration * self.sample_rate)] * len(self.listing.clips)
+            lengths = [round(self.audio_format.duration * self.sample_rate)] * len(clips)
         else:
-            for seconds in _durations([clip.path for clip in self.listing.clips]):
+            for seconds in _durations([clip.path for clip in clips]):
                 if seconds is None:
                     unreadable += 1
                 else:
                     lengths.append(round(seconds * self.sample_rate))
         return Estimate(
-            clips=len(self.listing.clips),
+            clips=len(clips),
             audio_seconds=sum(lengths) / self.sample_rate,
-            shards=len(self.shards),
-            bytes=sum(n * self.bytes_of(length) for length, n in _counted(lengths)),
+            shards=len(shards),
+            bytes=sum(n * self.bytes_of(length) for length, n in Counter(lengths).items()),
             unreadable=unreadable,
         )
 
@@ -234,13 +242,6 @@ def _durations(paths: list[Path]) -> Iterator[float | None]:
 
     with ThreadPoolExecutor(PROBING_THREADS) as pool:
         yield from pool.map(duration, paths)
-
-
-def _counted(values: list[int]) -> list[tuple[int, int]]:
-    counts: dict[int, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return list(counts.items())
 
 
 def _fingerprint(config: str, sample_rate: int, listing: Listing, clips: tuple[ClipRef, ...]) -> str:

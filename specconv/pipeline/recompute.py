@@ -18,9 +18,11 @@ import torch
 from specconv.config import parse_config
 from specconv.datasets import DATASETS, ClipRef, Listing
 from specconv.errors import AudioError, Fault, ParameterError, ShardError
+from specconv.pipeline.computing import Computing, Frames
+from specconv.pipeline.failures import NO_MEMORY
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
-from specconv.pipeline.stages import Computing, Decoded, Frames, decode_ahead, windows
+from specconv.pipeline.stages import Decoded, decode_ahead, windows
 from specconv.shards import Index, open_shard, read_index
 from specconv.shards.opening import Specgrams
 
@@ -124,16 +126,15 @@ Computed = AudioError | Iterator[Mapping[str, Frames]]
 def _computed(plan: Plan, clips: Sequence[Decoded], computing: Computing) -> Iterator[Computed]:
     """For each clip its specgrams, in blocks of frames, or why there are none."""
     loaded = [item.audio.waveform for item in clips if item.audio is not None]
-    specgrams = computing(loaded) if loaded else {}
-    row = 0
+    specgrams = iter(computing(loaded) if loaded else ())
     for item in clips:
         if item.failure is not None:
             yield AudioError(item.failure.path, item.failure.stage, item.failure.reason)
         elif item.is_long:
             yield iter(LongClip(plan, item, computing.device).blocks())
         else:
-            yield iter([{name: values[row] for name, values in specgrams.items()}])
-            row += 1
+            clip = next(specgrams)
+            yield iter([clip]) if clip is not None else AudioError(plan.stored_path(item.clip), "transform", NO_MEMORY)
 
 
 def _compare(place: _Row, computed: Computed, found: Recomputed) -> None:

@@ -9,16 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from specconv.pipeline.failures import Failure
+
 STAGES = ("decode", "resample", "compute", "write")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A clip that could not be converted, as a line of the ledger has it."""
-
-    path: str
-    stage: str
-    reason: str
 
 
 class Stopwatch:

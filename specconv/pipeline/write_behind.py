@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+from specconv.errors import AudioError
+from specconv.pipeline.computing import Specgrams
+from specconv.pipeline.failures import NO_MEMORY, Failure
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, ShardPlan
-from specconv.pipeline.report import Failure, Stopwatch
-from specconv.pipeline.stages import Decoded, Frames, Window
-from specconv.shards import ClipRow, ShardEntry, ShardWriter
+from specconv.pipeline.report import Stopwatch
+from specconv.pipeline.stages import Decoded, Window
+from specconv.shards import ClipRow, FailedClip, ShardEntry, ShardWriter
 
 MOST_WAITING = 2  # transformed windows that may wait for the disk
 
@@ -19,20 +22,26 @@ MOST_WAITING = 2  # transformed windows that may wait for the disk
 class WriteBehind:
     """Takes windows in the plan's order; a shard is closed when a window of the next one comes, or by ``finish``.
 
-    entries: the shards that are whole, by number. failures: every clip that is in none.
-    Leaving the context on an exception abandons the open shard, which then leaves nothing behind.
+    entries: the shards that are whole, by number. failures: every clip that is in none. strict: the first of them
+    is raised, as AudioError.
+    Leaving the context on an exception abandons the open shard, which then leaves nothing behind. After one of its
+    own nothing is written any more: a shard that lacks a window must never be closed.
     """
 
-    def __init__(self, plan: Plan, clock: Stopwatch) -> None:
+    def __init__(self, plan: Plan, clock: Stopwatch, *, strict: bool) -> None:
         self.entries: dict[int, ShardEntry] = {}
         self.failures: list[Failure] = []
-        self._plan, self._clock = plan, clock
+        self._plan, self._clock, self._strict = plan, clock, strict
         self._open: tuple[ShardPlan, ShardWriter] | None = None
         self._waiting: deque[Future[None]] = deque()
+        self._broken = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
 
-    def write(self, window: Window, specgrams: Mapping[str, Sequence[Frames]]) -> None:
-        """Append the clips of a window that have audio, with their specgrams, and record those that failed."""
+    def write(self, window: Window, specgrams: Sequence[Specgrams | None]) -> None:
+        """Append the clips of a window and record those that failed.
+
+        specgrams: of the clips that have audio, in order; None where it did not fit into memory.
+        """
         self._submit(lambda: self._append(window, specgrams))
 
     def write_long(self, window: Window, item: Decoded, long_clip: LongClip) -> None:
@@ -43,8 +52,7 @@ class WriteBehind:
         def row() -> ClipRow:
             return self._row(item, long_clip.source_sample_rate, long_clip.n_samples)
 
-        for failed in writer.append_long(row, long_clip.blocks()):
-            self.failures.append(Failure(failed.path, failed.stage, failed.reason))
+        self._count(writer.append_long(row, long_clip.blocks()))
 
     def fail(self, window: Window, failure: Failure) -> None:
         """Record a clip that was neither written nor had failed before."""
@@ -61,35 +69,52 @@ class WriteBehind:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._broken = self._broken or kind is not None
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._open is not None:
             self._open[1].__exit__(kind, error, trace)
 
     def _submit(self, task: Callable[[], None]) -> None:
         self._wait(MOST_WAITING - 1)
-        self._waiting.append(self._thread.submit(task))
+        self._waiting.append(self._thread.submit(self._do, task))
+
+    def _do(self, task: Callable[[], None]) -> None:
+        if self._broken:
+            return
+        try:
+            task()
+        except BaseException:
+            self._broken = True
+            raise
 
     def _wait(self, most: int) -> None:
         while len(self._waiting) > most:
             self._waiting.popleft().result()
 
-    def _append(self, window: Window, specgrams: Mapping[str, Sequence[Frames]]) -> None:
+    def _append(self, window: Window, specgrams: Sequence[Specgrams | None]) -> None:
         with self._clock.measure("write"):
+            rows: list[ClipRow] = []
+            stored: list[Specgrams] = []
+            remaining = iter(specgrams)
             for item in window.clips:
-                if item.failure is not None:
-                    self._record(window.shard, item.failure)
-            rows = [
-                self._row(item, item.audio.source_sample_rate, item.audio.n_samples)
-                for item in window.clips
-                if item.audio is not None
-            ]
+                failure, clip = item.failure, None if item.audio is None else next(remaining)
+                if item.audio is not None and clip is not None:
+                    rows.append(self._row(item, item.audio.source_sample_rate, item.audio.n_samples))
+                    stored.append(clip)
+                    continue
+                path = self._plan.stored_path(item.clip)
+                self._record(window.shard, failure or Failure(path, "transform", NO_MEMORY))
             if rows:
-                for failed in self._writer(window.shard).append(rows, specgrams):
-                    self.failures.append(Failure(failed.path, failed.stage, failed.reason))
+                by_name = {spec.name: [clip[spec.name] for clip in stored] for spec in self._plan.specs}
+                self._count(self._writer(window.shard).append(rows, by_name))
 
     def _record(self, shard: ShardPlan, failure: Failure) -> None:
-        self._writer(shard).fail(failure.path, failure.stage, failure.reason)
-        self.failures.append(failure)
+        self._count([self._writer(shard).fail(failure.path, failure.stage, failure.reason)])
+
+    def _count(self, failed: Sequence[FailedClip]) -> None:
+        self.failures += [Failure(clip.path, clip.stage, clip.reason) for clip in failed]
+        if self._strict and failed:
+            raise AudioError(failed[0].path, failed[0].stage, failed[0].reason)
 
     def _row(self, item: Decoded, source_sample_rate: int, n_samples: int) -> ClipRow:
         return ClipRow(
@@ -112,7 +137,7 @@ class WriteBehind:
                 plan.specs,
                 label_fields=dataset.label_fields,
                 has_notes=dataset.has_notes,
-                config_yaml=plan.job.to_yaml(),
+                config_yaml=plan.config_yaml,
                 fingerprint=shard.fingerprint,
                 compression=plan.job.shards.compression,
             )

@@ -16,7 +16,6 @@ import torchaudio
 
 import specconv
 from specconv.errors import AudioError, ConfigError, OutputError
-from specconv.pipeline import stages
 
 MEL = {"type": "mel", "n_fft": 512, "hop_length": 256, "n_mels": 32}
 SHORT: Mapping[str, Any] = {"audio": {"sample_rate": 16000, "duration": 0.5}, "transforms": [MEL]}
@@ -80,7 +79,6 @@ def test_long_clips_stream_with_the_numbers_of_the_whole(
     layers = [{"layer": "normalization", "over": "freq"}]
     job = {**WHOLE, "transforms": [{**MEL, "scale": "decibel", "top_db": 40.0, "then": layers}]}
     specconv.convert(folder, job, tmp_path / "whole")
-    monkeypatch.setattr(stages, "LEAST_LONG_FILE", 0)
     monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
     monkeypatch.setattr("specconv.pipeline.plan.BLOCK_BYTES", 2**14)
     report = specconv.convert(folder, job, tmp_path / "streamed")
