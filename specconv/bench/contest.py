@@ -41,6 +41,7 @@ class Contest:
 
     device: of specconv, and of every peer that runs on it; the others run on the CPU.
     against: names of peers; rounds: measurements of each contestant.
+    clip_by_clip: peers whose users call them so are timed that way, too.
     """
 
     suite: str
@@ -48,6 +49,7 @@ class Contest:
     device: str = "cpu"
     against: Sequence[str] = ()
     rounds: int = 5
+    clip_by_clip: bool = False
     progress: Progress = lambda _: None
 
     def __post_init__(self) -> None:
@@ -64,7 +66,9 @@ class Contest:
         for given in transforms:
             lineup = Lineup(given, self.sample_rate, self.device, clips.first[0, :EXCERPT])
             title = str(given.get("name") or given["type"])
-            rows += self._hold(title, list(lineup.contestants(self.against)), [given], clips)
+            rows += self._hold(
+                title, list(lineup.contestants(self.against, clip_by_clip=self.clip_by_clip)), [given], clips
+            )
         return rows
 
     def time_together(self, title: str, transforms: Sequence[Given], clips: Clips) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -47,6 +47,9 @@ class Contestant:
     load: Callable[[], None] = lambda: None
 
 
+CLIP_BY_CLIP = "clip by clip"
+
+
 class Lineup:
     """All contestants for one transform.
 
@@ -59,8 +62,11 @@ class Lineup:
         self.parameters = transform_parameters(given)
         self._definitions: dict[str, Definition] = {}
 
-    def contestants(self, against: Sequence[str]) -> Iterator[Contestant]:
-        """specconv first, then the peers named, each after its own specconv if it needs one."""
+    def contestants(self, against: Sequence[str], *, clip_by_clip: bool = False) -> Iterator[Contestant]:
+        """specconv first, then the peers named, each after its own specconv if it needs one.
+
+        clip_by_clip: peers whose users call them so take part that way, too.
+        """
         seen = {work_of(self.parameters)}
         yield self._ours("specconv", self.given, self.parameters)
         alone = {key: value for key, value in self.given.items() if key != "then"}  # no peer has our layers
@@ -75,7 +81,11 @@ class Lineup:
                 seen.add(work_of(parameters))
                 yield self._ours(f"specconv as {name}", asked, parameters)
             for method in peer.methods.get(self.given["type"], ("",)):
-                yield self._peer(peer, method, asked, work_of(parameters) if parameters else "")
+                work = work_of(parameters) if parameters else ""
+                yield self._peer(peer, method, asked, work)
+                if clip_by_clip and peer.called_clip_by_clip:
+                    looped = self._peer(peer, method, asked, work)
+                    yield replace(looped, library=f"{looped.library} {CLIP_BY_CLIP}", prepare=_one_at_a_time(looped))
 
     def _ours(self, library: str, asked: Given, parameters: TransformParameters) -> Contestant:
         def prepare() -> Prepared:
@@ -125,6 +135,10 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
 
     parameters = {"transforms": [dict(given) for given in transforms]}
     return Contestant("specconv", __version__, device, parameters, TOGETHER, prepare, judge)
+
+
+def _one_at_a_time(contestant: Contestant) -> Callable[[], Prepared]:
+    return lambda: replace(contestant.prepare(), largest_batch=1)
 
 
 _COSTING = (

@@ -32,7 +32,7 @@ _COLOURS = {
 }
 _HATCHES = {
     "specconv": ("", "||", "--"),
-    "librosa": ("//", "//--"),
+    "librosa": ("//", "--", "||"),
     "torchaudio": ("\\\\",),
     "nnaudio": ("..", "ooo", "**"),
     "nnaudio2": ("xx", "++", "||"),

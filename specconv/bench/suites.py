@@ -110,7 +110,8 @@ def _maps(
 ) -> BenchReport:
     progress("reading the clips")
     clips = maps_clips(audio, QUICK_CLIPS if scale == "quick" else None)
-    contest = Contest("maps", SAMPLE_RATE, device, tuple(PEERS) if against is None else against, progress=progress)
+    peers = tuple(PEERS) if against is None else against
+    contest = Contest("maps", SAMPLE_RATE, device, peers, clip_by_clip=True, progress=progress)
     rows = contest.time_transforms(MAPS, clips)
     return BenchReport(
         "maps",

@@ -70,7 +70,7 @@ def time_sweep(
         job.check(sample_rate)
         transforms = {_name(p): build_transform(p, sample_rate) for p in job.transforms}
         _check_lengths(clips.lengths, transforms)
-        contest = Contest("sweep", sample_rate, device, against, ROUNDS, progress)
+        contest = Contest("sweep", sample_rate, device, against, ROUNDS, progress=progress)
         report = SweepReport(
             "sweep",
             f"Sweep of {len(transforms)} transforms over {readable(listing.root)}",

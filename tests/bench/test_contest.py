@@ -247,3 +247,15 @@ def test_layers_after_a_transform_are_specconvs_own(noise: torch.Tensor, stand_i
     assert {row.status for row in rows} == {"ok"}
     assert rows[0].work != rows[1].work == rows[2].work
     assert stand_in.batches
+
+
+def test_a_library_that_is_called_in_a_loop_is_timed_so_too(noise: torch.Tensor, stand_in: StandIn) -> None:
+    assert [row.library for row in hold(noise, STFT, clip_by_clip=True)] == ["specconv", "standin"]
+    stand_in.called_clip_by_clip = True  # type: ignore[misc]
+    assert [row.library for row in hold(noise, STFT)] == ["specconv", "standin"]
+    stand_in.batches.clear()
+    rows = hold(noise, STFT, clip_by_clip=True)
+    assert [row.library for row in rows] == ["specconv", "standin", "standin clip by clip"]
+    assert {row.status for row in rows} == {"ok"}
+    assert rows[2].work == rows[0].work
+    assert stand_in.batches.count(1) > len(noise)

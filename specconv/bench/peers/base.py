@@ -89,6 +89,8 @@ class Peer(ABC):
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     methods: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Transform type -> the library's own names for its ways to it; a type with one way is left out."""
+    called_clip_by_clip: ClassVar[bool] = False
+    """Whether its users call it so, though it takes many clips at once."""
     modules: ClassVar[Sequence[str]]  # what is imported of it
     transforms: ClassVar[frozenset[str]]  # the types it has
 

@@ -31,6 +31,7 @@ class Librosa(Peer):
     parity: ClassVar[str] = "librosa"
     package: ClassVar[str] = "librosa"
     install: ClassVar[str] = "pip install librosa"
+    called_clip_by_clip: ClassVar[bool] = True
     modules: ClassVar[Sequence[str]] = ("librosa", "librosa.feature")
     transforms: ClassVar[frozenset[str]] = frozenset(NAMES)
 
