@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -98,17 +99,18 @@ def test_the_adjoint_is_the_adjoint() -> None:
 
 def test_the_response_is_the_operators() -> None:
     """A sinusoid, through the bank and back, is multiplied by S(f) where the frame rate exceeds the bandwidths."""
-    transform = constant_q(hop_length=8)
-    inverse = InverseCqt(transform)
-    n = 8192
-    for hertz in (200.0, 441.0, 1230.0):
+    # The first bins of the second bank hear negative frequencies too.
+    for transform, hertz in product(
+        (constant_q(hop_length=8), constant_q(type="vqt", gamma=100.0, hop_length=8)), (70.0, 200.0, 441.0, 1230.0)
+    ):
+        inverse, n = InverseCqt(transform), 8192
         tone = torch.cos(2 * torch.pi * hertz / SAMPLE_RATE * torch.arange(n, dtype=torch.float64))[None]
         back = inverse._adjoint(inverse._weighted(tone), n)(inverse._weighted(tone))
         middle = slice(3 * n // 8, 5 * n // 8)
         at = hertz / SAMPLE_RATE * 2 * (len(inverse._response) - 1)
         expected = np.interp(at, np.arange(len(inverse._response)), inverse._response) / 2
         assert float((back[:, middle] * tone[:, middle]).sum() / tone[:, middle].square().sum()) == pytest.approx(
-            expected, rel=2e-3
+            expected, rel=5e-3
         )
 
 
@@ -120,7 +122,10 @@ def test_a_hop_that_is_too_long_is_said() -> None:
         ) as caught:
             inverse = InverseCqt(constant_q(hop_length=512, **given))
         assert caught[0].filename == __file__
+        bank = inverse.transform.parameters_given.bank(SAMPLE_RATE)
+        widest = max(np.diff(bank.center_frequencies).max(), SAMPLE_RATE / bank.lengths.min())
         bound = int(str(caught[0].message).rpartition("at most ")[2].split()[0])
+        assert bound == int(SAMPLE_RATE / widest)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             InverseCqt(constant_q(hop_length=bound, **given))
@@ -151,7 +156,9 @@ def test_a_length_that_is_not_given() -> None:
     back = inverse(transform(waveform))
     assert back.shape == (1, 64 * 120)
     lowest, highest = inner(transform)
-    assert snr(band(waveform[:, : 64 * 120], lowest, highest), band(back, lowest, highest)) > 30
+    assert (
+        snr(band(waveform[:, : 64 * 120], lowest, highest), band(back, lowest, highest)) > 65
+    )  # 78; 44 for the shortest clip
     with pytest.raises(ParameterError, match=r"it must be 7680 … 7743"):
         inverse(transform(waveform), 8000)
 
@@ -171,9 +178,11 @@ def test_what_is_not_a_number_stays_none() -> None:
     transform = constant_q()
     coefficients = transform(noise(batch=2))
     coefficients[0, 3, 5] = torch.nan
-    back = InverseCqt(transform, iterations=3)(coefficients)
+    inverse = InverseCqt(transform, iterations=3)
+    back = inverse(coefficients)
     assert back[0].isnan().any()
     assert back[1].isfinite().all()
+    assert inverse(coefficients[0]).isnan().any()
 
 
 def test_it_works_without_gradients_and_leaves_none() -> None:
