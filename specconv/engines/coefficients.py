@@ -5,7 +5,6 @@ A clip's block is ``(n_clips, n_bins, n_frames)`` everywhere above the engines.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -32,20 +31,34 @@ class DenseCoefficients:
     over the bins wants them so, and turning them costs it more than the addition here.
     """
 
+    # Kept by hand: before Python 3.12 cached_property takes a lock, which torch.compile cannot trace.
+
     def __init__(self, values: Tensor) -> None:
         self.complex = values
+        self._power: Tensor | None = None
+        self._magnitude: Tensor | None = None
 
-    @cached_property
+    @property
     def power(self) -> Tensor:
+        if self._power is None:
+            self._power = self._squared()
+        return self._power
+
+    @property
+    def magnitude(self) -> Tensor:
+        if self._magnitude is None:
+            self._magnitude = self._rooted()
+        return self._magnitude
+
+    def _squared(self) -> Tensor:
         squares = self._squares
-        if squares.requires_grad:
+        if squares.requires_grad or torch.compiler.is_compiling():  # neither knows of an output given
             return squares[..., 0] + squares[..., 1]
         clips, bins, frames = self.complex.shape
         power = squares.new_empty(bins, clips, frames).transpose(0, 1)
         return torch.add(squares[..., 0], squares[..., 1], out=power)
 
-    @cached_property
-    def magnitude(self) -> Tensor:
+    def _rooted(self) -> Tensor:
         if self.complex.requires_grad:
             return self.complex.abs()  # the root's slope at silence is infinite; the subgradient here is 0
         squares = self._squares

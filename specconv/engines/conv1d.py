@@ -7,6 +7,7 @@ and so can be trained. Bins of similar length are convolved together, so that sh
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +111,7 @@ class Conv1dBank(nn.Module):
         for start in range(0, kernels.shape[-1], LONGEST_SUM):
             part = kernels[..., start : start + LONGEST_SUM]
             stop = start + (n_frames - 1) * self.hop_length + part.shape[-1]
-            with torch.backends.cudnn.flags(allow_tf32=False):
+            with torch.backends.cudnn.flags(allow_tf32=False) if waveforms.is_cuda else nullcontext():
                 values = F.conv1d(waveforms[..., start:stop], part, stride=self.hop_length)
             total = values if total is None else total + values
         assert total is not None

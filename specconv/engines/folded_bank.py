@@ -69,7 +69,8 @@ class FoldedBank(nn.Module):
         made = self._groups.get(key)
         if made is None:
             # Several threads may come here at once; then one of equal results stays.
-            made = self._groups[key] = groups(self.bank, self._folds(n_frames), self.tolerance, signal)
+            with torch.inference_mode(False):  # whose tensors could be part of no gradient later
+                made = self._groups[key] = groups(self.bank, self._folds(n_frames), self.tolerance, signal)
             while len(self._groups) > 1 and sum(map(_size, self._groups.values())) > KEPT_BYTES:
                 self._groups.popitem(last=False)
         return made
@@ -102,6 +103,11 @@ class FoldedCoefficients:
         return self._all("magnitude")
 
     def _all(self, form: Form) -> Tensor:
+        values: Tensor = self._untraced(form)
+        return values
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # NumPy plans it by the length of the clip
+    def _untraced(self, form: Form) -> Tensor:
         """Of clips of different lengths the shorter ones end in zeros."""
         parts = [self._of(stretch, form) for stretch in self._stretches]
         frames = max(part.shape[-1] for part in parts)

@@ -15,7 +15,6 @@ D. G. Nishimura and J. M. Pauly, "Rapid gridding reconstruction with a minimal o
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -86,17 +85,20 @@ class SpacedCoefficients:
 
     def __init__(self, real: Tensor, imaginary: Tensor, phases: Constant) -> None:
         self._real, self._imaginary, self._phases = real, imaginary, phases
+        self._power: Tensor | None = None
 
-    @cached_property
+    @property
     def complex(self) -> Tensor:
         values = torch.complex(self._real, self._imaginary)
         return values * self._phases.like(values)
 
-    @cached_property
+    @property
     def power(self) -> Tensor:
-        return self._real * self._real + self._imaginary * self._imaginary
+        if self._power is None:
+            self._power = self._real * self._real + self._imaginary * self._imaginary
+        return self._power
 
-    @cached_property
+    @property
     def magnitude(self) -> Tensor:
         # The root's slope at silence is infinite; hypot's subgradient is not.
         return self.complex.abs() if self._real.requires_grad else self.power.sqrt()

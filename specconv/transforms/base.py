@@ -28,14 +28,13 @@ from pydantic import (
 from torch import Tensor, nn
 
 from specconv.engines.front import Front, Reach
-from specconv.engines.memory import empty
-from specconv.engines.padding import Padded
 from specconv.errors import Fault, ParameterError
 from specconv.kernels.bank import KernelBank
 from specconv.layers import LAYERS
 from specconv.layers.base import Layer, LayerParameters, SpecgramInfo
 from specconv.layers.decibel import DecibelParameters, decibel_like
 from specconv.parameters import Parameters, shown, validation_faults
+from specconv.transforms.computing import compute
 from specconv.transforms.scaling import Logarithm
 
 Engine = Literal["auto", "conv1d", "fft"]
@@ -211,7 +210,7 @@ class Transform(nn.Module):
         # What needs the whole clip (the decibels' top_db, and all that follows it) waits until it is there.
         needs_clip = [isinstance(module, Layer) and module.scope != "frame" for module in finish]
         first = needs_clip.index(True) if True in needs_clip else len(finish)
-        self.finish = nn.Sequential(*finish[:first])
+        self.finish, self.n_finished = nn.Sequential(*finish[:first]), len(center_frequencies)
         info = SpecgramInfo(
             len(center_frequencies),
             sample_rate,
@@ -265,81 +264,3 @@ class Transform(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.name}: {self.n_bins} bins every {self.hop_length} samples of {self.sample_rate:g} Hz"
-
-
-def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int] | None = None) -> list[Tensor]:
-    """Every transform's specgrams of the same waveforms, each distinct front computed once.
-
-    Returns, in order, tensors ``(batch, n_bins, n_frames)``; a row's frames beyond its own length are zero.
-    Raises ParameterError for a clip that is too short for a frame of an uncentred transform.
-    """
-    if waveforms.ndim == 1:
-        return [specgram[0] for specgram in compute(transforms, waveforms[None], lengths)]
-    if not waveforms.is_floating_point():
-        raise ParameterError(f"waveforms are {waveforms.dtype}; needed are floating point samples, full scale -1 … 1")
-    if waveforms.dtype in (torch.float16, torch.bfloat16):
-        waveforms = waveforms.float()
-    specgrams: list[Tensor | None] = [None] * len(transforms)
-    for group in by_front(transforms):
-        front = transforms[group[0]].front
-        members = [transforms[i] for i in group]
-        signal = Padded(waveforms, lengths, front.pad_mode)
-        frames = [front.n_frames(n) for n in signal.lengths]
-        if min(frames) == 0:
-            raise ParameterError(
-                f"a clip of {min(signal.lengths)} samples is too short for one frame of {members[0].name}; "
-                "lengthen it or set center: true"
-            )
-        finished = finish(front, members, signal, range(max(frames)))
-        for i, transform, specgram in zip(group, members, finished, strict=True):
-            specgrams[i] = _with_clip_layers(transform, specgram, frames)
-    return [specgram for specgram in specgrams if specgram is not None]
-
-
-def by_front(transforms: Sequence[Transform]) -> list[list[int]]:
-    """Indices of the transforms in groups that share a front."""
-    groups: dict[Any, list[int]] = {}
-    for i, transform in enumerate(transforms):
-        groups.setdefault(transform.front.key, []).append(i)
-    return list(groups.values())
-
-
-def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames: range) -> list[Tensor]:
-    """Run one front over ``frames`` and let each of its transforms finish every block.
-
-    Returns, for each transform, ``(batch, n_bins, len(frames))``, before its clip layers.
-    """
-    whole = torch.is_grad_enabled() and (
-        signal.waveforms.requires_grad or any(p.requires_grad for t in transforms for p in t.parameters())
-    )
-    outputs: list[Tensor] = []
-    for block in front.blocks(signal, frames, whole=whole):
-        where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
-        for i, transform in enumerate(transforms):
-            values = transform.finish(block.values)
-            if values.shape[0] == len(signal.waveforms) and values.shape[2] == len(frames):
-                outputs.append(values)  # the only block
-                continue
-            if i == len(outputs):
-                outputs.append(_room(values, len(signal.waveforms), len(frames)))
-            outputs[i][block.rows, :, where] = values
-    return outputs
-
-
-def _room(values: Tensor, n_clips: int, n_frames: int) -> Tensor:
-    """Where blocks like ``values`` go, with their order in memory: an FFT's bins lie innermost, as in torch.stft."""
-    n_bins = values.shape[1]
-    if values.stride(1) < values.stride(2):
-        return empty((n_clips, n_frames, n_bins), like=values).transpose(1, 2)
-    return empty((n_clips, n_bins, n_frames), like=values)
-
-
-def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[int]) -> Tensor:
-    """Layers that look at a whole clip see its own frames only; what is beyond them becomes zero."""
-    if len(set(frames)) == 1:
-        return transform.clip_layers(specgrams) if len(transform.clip_layers) else specgrams
-    if not len(transform.clip_layers):
-        beyond = torch.arange(specgrams.shape[-1]) >= torch.tensor(frames)[:, None]
-        return specgrams.masked_fill(beyond[:, None].to(specgrams.device), 0)
-    rows = [transform.clip_layers(row[None, :, :n]) for row, n in zip(specgrams, frames, strict=True)]
-    return torch.cat([nn.functional.pad(row, (0, specgrams.shape[-1] - row.shape[-1])) for row in rows])

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from specconv.engines.padding import Padded
 from specconv.layers.base import ClipLayer, Layer
-from specconv.transforms.base import Transform, by_front, finish
+from specconv.transforms.base import Transform
+from specconv.transforms.computing import by_front, finish
 
 LONG = 2**40  # frames: more than any recording has
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from specconv.errors import Fault, ParameterError
-from specconv.transforms.base import Transform, compute
+from specconv.transforms.base import Transform
+from specconv.transforms.computing import compute
 
 
 class TransformSet(nn.Module):

@@ -1,0 +1,153 @@
+"""Waveforms through transforms: each distinct front once, block by block, and then what needs whole clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from specconv.engines.front import Front
+from specconv.engines.memory import empty
+from specconv.engines.padding import Padded
+from specconv.errors import ParameterError
+from specconv.layers.base import Layer
+
+if TYPE_CHECKING:
+    from specconv.transforms.base import Transform
+
+# Of finished specgrams that pass through clip layers together: a layer needs several times as much for a moment.
+LAYERED_BYTES = 2**25
+
+
+def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int] | None = None) -> list[Tensor]:
+    """Every transform's specgrams of the same waveforms, each distinct front computed once.
+
+    Returns, in order, tensors ``(batch, n_bins, n_frames)``; a row's frames beyond its own length are zero.
+    Raises ParameterError for what is no batch of waveforms, and for a clip that is too short for a frame of an
+    uncentred transform.
+    """
+    waveforms = _floating(waveforms)
+    if waveforms.ndim == 1:
+        return [specgram[0] for specgram in compute(transforms, waveforms[None], lengths)]
+    whole = Padded(waveforms, lengths, "constant")  # checks the shape and the number of lengths
+    if (longest := max(whole.lengths)) > waveforms.shape[1]:
+        raise ParameterError(f"lengths hold {longest}; waveforms have {waveforms.shape[1]} samples, padding included")
+    specgrams: dict[int, Tensor] = {}
+    with _as_it_comes(waveforms.device):
+        for group in by_front(transforms):
+            finished = _by_one_front([transforms[i] for i in group], waveforms, whole.lengths)
+            specgrams.update(zip(group, finished, strict=True))
+    return [specgrams[i] for i in range(len(transforms))]
+
+
+def by_front(transforms: Sequence[Transform]) -> list[list[int]]:
+    """Indices of the transforms in groups that share a front."""
+    groups: dict[Any, list[int]] = {}
+    for i, transform in enumerate(transforms):
+        groups.setdefault(transform.front.key, []).append(i)
+    return list(groups.values())
+
+
+def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames: range) -> list[Tensor]:
+    """Run one front over ``frames`` and let each of its transforms finish every block.
+
+    Returns, for each transform, ``(batch, n_bins, len(frames))``, before its clip layers.
+    """
+    n_clips = len(signal.waveforms)
+    outputs: list[Tensor] = []
+    with _as_it_comes(signal.waveforms.device):
+        for block in front.blocks(signal, frames, whole=_has_gradient(transforms, signal.waveforms)):
+            where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
+            for i, transform in enumerate(transforms):
+                values = transform.finish(block.values)
+                if values.shape[0] == n_clips and values.shape[2] == len(frames):
+                    outputs.append(values)  # the only block
+                    continue
+                if i == len(outputs):
+                    outputs.append(_room(values, n_clips, len(frames)))
+                outputs[i][block.rows, :, where] = values
+    return outputs
+
+
+def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int]) -> list[Tensor]:
+    """Specgrams of transforms that share a front: so many clips at a time that clip layers need little memory."""
+    front, n_clips = transforms[0].front, len(waveforms)
+    frames = [front.n_frames(n) for n in lengths]
+    if min(frames) == 0:
+        raise ParameterError(
+            f"a clip of {min(lengths)} samples is too short for one frame of {transforms[0].name}; "
+            "lengthen it or set center: true"
+        )
+    clips = n_clips
+    if not _has_gradient(transforms, waveforms):
+        clips = min(_clips_at_once(transform, n_clips, max(frames), waveforms) for transform in transforms)
+    outputs: list[Tensor] = []
+    for first in range(0, n_clips, clips):
+        rows = slice(first, min(first + clips, n_clips))
+        signal = Padded(waveforms[rows], lengths[rows], front.pad_mode)
+        finished = finish(front, transforms, signal, range(max(frames)))
+        for i, transform in enumerate(transforms):
+            values, finished[i] = _with_clip_layers(transform, finished[i], frames[rows]), waveforms[:0]
+            if clips == n_clips:
+                outputs.append(values)
+                continue
+            if i == len(outputs):
+                outputs.append(_room(values, n_clips, max(frames)))
+            outputs[i][rows] = values
+    return outputs
+
+
+def _clips_at_once(transform: Transform, n_clips: int, n_frames: int, waveforms: Tensor) -> int:
+    if not len(transform.clip_layers) or _mixes_clips(transform):
+        return n_clips
+    return min(n_clips, max(1, LAYERED_BYTES // (transform.n_finished * n_frames * waveforms.itemsize)))
+
+
+def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[int]) -> Tensor:
+    """Layers that look at a whole clip see its own frames only; what is beyond them becomes zero."""
+    n_frames = specgrams.shape[-1]
+    if min(frames) == n_frames:
+        return transform.clip_layers(specgrams) if len(transform.clip_layers) else specgrams
+    if not len(transform.clip_layers):
+        beyond = torch.arange(n_frames) >= torch.tensor(frames)[:, None]
+        beyond = beyond[:, None].to(specgrams.device)
+        return specgrams.masked_fill(beyond, 0) if specgrams.requires_grad else specgrams.masked_fill_(beyond, 0)
+    if _mixes_clips(transform):
+        raise ParameterError(f"{transform.name} has a layer over the batch, whose clips must have the same length")
+    rows = [transform.clip_layers(row[None, :, :n]) for row, n in zip(specgrams, frames, strict=True)]
+    return torch.cat([nn.functional.pad(row, (0, n_frames - row.shape[-1])) for row in rows])
+
+
+def _mixes_clips(transform: Transform) -> bool:
+    return any(isinstance(layer, Layer) and layer.scope == "batch" for layer in transform.clip_layers)
+
+
+def _room(values: Tensor, n_clips: int, n_frames: int) -> Tensor:
+    """Where blocks like ``values`` go, with their order in memory: an FFT's bins lie innermost, as in torch.stft."""
+    n_bins = values.shape[1]
+    if values.stride(1) < values.stride(2):
+        return empty((n_clips, n_frames, n_bins), like=values).transpose(1, 2)
+    return empty((n_clips, n_bins, n_frames), like=values)
+
+
+def _has_gradient(transforms: Sequence[Transform], waveforms: Tensor) -> bool:
+    return torch.is_grad_enabled() and (
+        waveforms.requires_grad or any(p.requires_grad for t in transforms for p in t.parameters())
+    )
+
+
+def _floating(waveforms: Any) -> Tensor:
+    if not isinstance(waveforms, Tensor):
+        raise ParameterError(f"waveforms are a {type(waveforms).__name__}; needed is a torch.Tensor")
+    if not waveforms.is_floating_point():
+        raise ParameterError(f"waveforms are {waveforms.dtype}; needed are floating point samples, full scale -1 … 1")
+    return waveforms.float() if waveforms.dtype in (torch.float16, torch.bfloat16) else waveforms
+
+
+def _as_it_comes(device: torch.device) -> AbstractContextManager[object]:
+    """Autocast off: in bfloat16 a spectrum would keep two digits."""
+    known = device.type in ("cpu", "cuda", "mps", "xpu")
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
