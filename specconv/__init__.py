@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from specconv.config import load_config as load_config
-    from specconv.pipeline import convert as convert
+    from specconv.pipeline.convert import convert as convert
     from specconv.shards import ShardDataset as ShardDataset
     from specconv.transforms import TransformSet as TransformSet
     from specconv.transforms import build_transform as build_transform

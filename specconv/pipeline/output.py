@@ -29,8 +29,9 @@ from specconv.shards import (
     write_ledger,
 )
 
-# Free space asked for beyond the values themselves: labels, chunk indices and the index take far less.
+# Free space asked for beyond the values themselves: labels and chunk indices, and what describes each transform.
 MARGIN = 1.02
+HEAD_BYTES = 2**14  # of each transform in each shard
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _check_space(plan: Plan, folder: Path, todo: tuple[ShardPlan, ...], replaced
         return  # how small they get is not known before
     with _said(folder):
         free = shutil.disk_usage(folder).free + sum(path.stat().st_size for path in replaced)
-    needed = plan.estimate(todo).bytes * MARGIN
+    needed = plan.estimate(todo).bytes * MARGIN + HEAD_BYTES * len(todo) * len(plan.specs)
     if needed > free:
         raise OutputError(
             f"{folder}: {_size(needed)} are needed, but {_size(free)} are free; free some space, "

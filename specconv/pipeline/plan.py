@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, repeat
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from specconv import __version__
@@ -45,7 +45,7 @@ class ShardPlan:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a conversion would make. bytes: of the values alone, before compression; unreadable: headers."""
+    """What a conversion would make. bytes: of the values, before compression; unreadable: headers."""
 
     clips: int
     audio_seconds: float
@@ -103,24 +103,19 @@ class Plan:
     def estimate(self, shards: Sequence[ShardPlan] | None = None) -> Estimate:
         """Clips, hours and bytes of ``shards`` or all; reads the headers of their files unless a duration is given."""
         shards = self.shards if shards is None else shards
-        clips = [clip for shard in shards for clip in shard.clips]
-        lengths: list[int] = []
-        unreadable = 0
-        if self.audio_format.duration is not None:
-            lengths = [round(self.audio_format.duration * self.sample_rate)] * len(clips)
-        else:
-            for seconds in _durations([clip.path for clip in clips]):
-                if seconds is None:
-                    unreadable += 1
-                else:
-                    lengths.append(round(seconds * self.sample_rate))
-        return Estimate(
-            clips=len(clips),
-            audio_seconds=sum(lengths) / self.sample_rate,
-            shards=len(shards),
-            bytes=sum(n * self.bytes_of(length) for length, n in Counter(lengths).items()),
-            unreadable=unreadable,
-        )
+        clips = [clip.path for shard in shards for clip in shard.clips]
+        duration = self.audio_format.duration
+        seconds = _durations(clips) if duration is None else repeat(duration, len(clips))
+        n_bytes = n_samples = unreadable = 0
+        for shard in shards:
+            known = [s for s in islice(seconds, len(shard.clips)) if s is not None]
+            lengths = Counter(round(s * self.sample_rate) for s in known)
+            unreadable += len(shard.clips) - len(known)
+            n_samples += sum(length * n for length, n in lengths.items())
+            for spec in self.specs:
+                n_frames = sum(self._frames(spec, length) * n for length, n in lengths.items())
+                n_bytes += spec.size(len(known), n_frames)
+        return Estimate(len(clips), n_samples / self.sample_rate, len(shards), n_bytes, unreadable)
 
     def stored_path(self, clip: ClipRef) -> str:
         """The clip's path below the audio folder, as shards and ledger have it."""
@@ -162,10 +157,6 @@ class Plan:
         """Samples from which on a clip is streamed, where the numbers are the same either way."""
         shortest = shortest_stream(list(self.transforms.by_name.values()))
         return max(shortest, LONG_BYTES * self.sample_rate // max(1, self.memory_of(self.sample_rate)))
-
-    def bytes_of(self, n_samples: int) -> int:
-        """Bytes of a clip's values in a shard, uncompressed."""
-        return sum(spec.n_bins * self._frames(spec, n_samples) * np.dtype(spec.dtype).itemsize for spec in self.specs)
 
     def _frames(self, spec: SpecgramSpec, n_samples: int) -> int:
         return self.transforms.by_name[spec.name].n_frames(n_samples)

@@ -125,16 +125,18 @@ class Spool:
         """values: ``(n_bins, n_frames)`` float32 or float64, stored as float32."""
         if values.shape[1]:
             self._shapes.append((values.shape[0], values.shape[1]))
-            values.cpu().float().contiguous().numpy().tofile(self._file)
+            # Not numpy's tofile: of a full disk it says how much was written, and not why no more.
+            self._file.write(values.cpu().float().contiguous().numpy().data)
 
     def blocks(self) -> Iterator[Tensor]:
         """What was appended, in order."""
         offset = 0
         for n_bins, n_frames in self._shapes:
             self._file.seek(offset)
-            values = np.fromfile(self._file, np.float32, n_bins * n_frames)
+            values = np.empty((n_bins, n_frames), np.float32)
+            self._file.readinto(values.data)
             offset += values.nbytes
-            yield torch.from_numpy(values.reshape(n_bins, n_frames))
+            yield torch.from_numpy(values)
 
 
 def _through(layer: nn.Module, spool: Spool, folder: Path) -> Spool:

@@ -161,7 +161,7 @@ def _convert(request: dict[str, Any], writing: int) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal events
         if event in WATCHED and isinstance(arguments[0], str | bytes | Path):
-            changes = event != "open" or isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            changes = event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
             if changes and os.fspath(arguments[0]).startswith(request["out"]):
                 events += 1
                 if events == request["die_at"]:

@@ -101,7 +101,7 @@ def test_a_killed_overwrite_goes_on_where_it_was(
     until(lambda: any(path.exists() and path.read_bytes() != before[path] for path in before))
     run.kill()
     run.wait()
-    finished = [path for path in shard_paths(out)]
+    finished = shard_paths(out)
     again = runs.convert(clips, other, out, overwrite=True)
     assert again.report is not None
     assert again.report["kept_shards"] == len(finished) > 0
