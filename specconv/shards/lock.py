@@ -22,6 +22,7 @@ from specconv.errors import OutputError
 from specconv.shards.durable import output_error, temporary_path
 from specconv.shards.process import Process
 
+_TAKEOVER = ".takeover"
 _PATIENCE = 5.0  # seconds for another process to finish taking over, or to fill a file it has created
 
 
@@ -45,6 +46,7 @@ class FolderLock:
             try:
                 for path in self._others():
                     self._remove_if_stale(path)
+                self._tidy()
             except BaseException:
                 self._path.unlink()
                 raise
@@ -80,17 +82,35 @@ class FolderLock:
                 f"{self._folder}: process {other.pid} on {other.host} is writing here; wait, or choose "
                 f"another --out. If that process is surely gone, remove {path}"
             )
-        guard = path.with_name(f"{path.name}.takeover")
+        self._remove(path, other)
+
+    def _remove(self, path: Path, stale: Process) -> None:
+        """Remove the lock of a process that is gone, unless another has been quicker.
+
+        Who is about to do so may be killed too. So the second file is a lock like the first, under a third.
+        """
+        guard = path.with_name(f"{path.name}{_TAKEOVER}")
         end = time.monotonic() + _PATIENCE
         while not _create(guard, self._owner):
-            if time.monotonic() > end:
+            rival = _read(guard)
+            if rival is not None and rival.is_gone():
+                self._remove(guard, rival)
+            elif time.monotonic() > end:
                 raise OutputError(f"{self._folder}: a stale lock could not be taken over; remove {guard}")
-            time.sleep(0.01)
+            else:
+                time.sleep(0.01)
         try:
-            if _read(path) == other:
+            if _read(path) == stale:
                 path.unlink()
         finally:
             guard.unlink()
+
+    def _tidy(self) -> None:
+        """Remove what processes left that were killed while they took over, and had done so."""
+        for guard in list(self._folder.glob(f".specconv-*{_TAKEOVER}")):
+            rival = _read(guard)
+            if rival is not None and rival.is_gone():
+                self._remove(guard, rival)
 
 
 def _create(path: Path, owner: Process) -> bool:

@@ -131,9 +131,23 @@ def test_a_lock_that_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_takeover_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specconv.shards.lock._PATIENCE", 0.2)
     write_lock(tmp_path, dead())
-    (tmp_path / f"{LOCK}.takeover").touch()
-    with pytest.raises(OutputError, match=r"remove .*takeover"), FolderLock(tmp_path):
+    guard = tmp_path / f"{LOCK}.takeover"
+    write_lock(tmp_path, Process.current(), guard.name)
+    with pytest.raises(OutputError, match=r"could not be taken over; remove .*takeover"), FolderLock(tmp_path):
         pass
+    guard.write_text("")
+    with pytest.raises(OutputError, match=r"takeover locks the folder.*remove it"), FolderLock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("lock_is_left", [True, False])
+def test_a_process_killed_while_it_took_over_is_taken_over(tmp_path: Path, depth: int, lock_is_left: bool) -> None:
+    for level in range(0 if lock_is_left else 1, depth + 1):
+        write_lock(tmp_path, dead(), LOCK + ".takeover" * level)
+    with FolderLock(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_hard_links_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
