@@ -32,6 +32,7 @@ _BLOCK_SAMPLES = 1 << 20  # of all channels: a header that lies costs no more me
 _LARGEST = 2.0**40  # a float sample beyond this is no sound, and its power would overflow float32
 _DAMAGED = "the file was cut short or is damaged: copy it again"
 _LENGTH_UNKNOWN = 1 << 62  # libsndfile says 2^63 - 1
+_SAMPLE_DUMP = b"\xf0\x7e"
 _MOST_PER_BYTE = 1 << 13  # samples of a channel; the densest is FLAC, with 65,535 equal ones in 12 bytes or more
 _OPEN_FLAGS = os.O_RDONLY
 for _flag in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):  # as far as the system has them
@@ -82,8 +83,7 @@ class Source:
             if self.n_samples > (most := os.fstat(self._fd).st_size * _MOST_PER_BYTE):
                 found = f"the header promises {self.n_samples} samples, so few bytes hold at most {most}"
                 raise self.error("decode", f"{found}; {_DAMAGED}")
-            # libsndfile scales the integers of MIDI sample dumps otherwise than their floats
-            self._sample_type = "float32" if file.format == "SDS" else _sample_type(file.subtype)
+            self._sample_type = _sample_type(file.subtype)
             self.promised = self.n_samples
             if file.subtype.startswith("MPEG"):  # n_samples may be a guess
                 self._check_mpeg_length(least)
@@ -197,10 +197,13 @@ class Source:
             raise self.error("open", f"it is {kind}, and only regular files are read; leave it out")
 
     def _open_sound_file(self) -> _ForwardFile:
+        begin = os.pread(self._fd, 12, 0)
+        if begin.startswith(_SAMPLE_DUMP):
+            found = "it is a MIDI sample dump, and libsndfile makes up what is missing or damaged in one"
+            raise self.error("open", f"{found}; convert it to WAV with another tool")
         try:
             return _ForwardFile(self._fd, closefd=False)
         except soundfile.SoundFileError as error:
-            begin = os.pread(self._fd, 12, 0)
             found = f"libsndfile finds no audio in it ({_said(error)}), it begins with {begin!r}"
             cure = "copy it again, convert it to WAV or FLAC, or leave it out"
             raise self.error("open", f"{found}; {cure}") from None

@@ -3,7 +3,8 @@
 libsndfile reads a cut WAV, AIFF, AU, W64, CAF, NIST, Ogg or MP3 up to where it ends and says nothing, so
 shortened audio would pass for whole. Here the length that the container promises is compared with the
 bytes that are there. FLAC needs nothing: its decoder fails, or finds fewer samples than promised.
-Not covered are containers without a length (PVF, IRCAM, raw mu-law AU) and the rare AVR, VOC, PAF, MAT.
+Not covered are containers without a length (PVF, IRCAM, raw mu-law AU) and the rare AVR, MAT, MPC2K, PAF, VOC,
+WVE and XI.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def _au(head: bytes, start: int) -> _Data | None:
 
 
 def _nist(head: bytes, start: int) -> _Data | None:
-    fields = dict(re.findall(rb"^(\w+) -i (\d{1,18})$", head[:1024], re.MULTILINE))
+    fields = dict(re.findall(rb"^(\w+) -(?:i|s\d+) (\d{1,18})$", head[:1024], re.MULTILINE))
     try:
         header_bytes = int(head[8:16])
         n_samples, channels, n_bytes = (

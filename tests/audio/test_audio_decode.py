@@ -12,8 +12,8 @@ from specconv.audio import AudioFormat, AudioInfo, decode, load, probe
 from specconv.audio.downmix import to_mono
 from specconv.errors import AudioError
 
-# RAW has no header, SD2 keeps its header in another file: neither is told by its content.
-CONTAINERS = sorted(set(soundfile.available_formats()) - {"RAW", "SD2"})
+# RAW has no header, SD2 keeps its header in another file: neither is told by its content. SDS is refused.
+CONTAINERS = sorted(set(soundfile.available_formats()) - {"RAW", "SD2", "SDS"})
 
 
 def oracle(path: Path, dtype: str) -> np.ndarray:
@@ -55,6 +55,13 @@ def test_every_encoding_gives_what_soundfile_reads(tmp_path: Path, container: st
 )
 def test_integers_stay_integers(write, subtype: str, dtype: torch.dtype) -> None:
     assert decode(write(subtype=subtype)).waveform.dtype == dtype
+
+
+def test_a_midi_sample_dump_is_refused(write) -> None:
+    path = write("a", subtype="PCM_16", container="SDS")
+    with pytest.raises(AudioError, match=r"MIDI sample dump.*; convert it to WAV") as raised:
+        probe(path)
+    assert raised.value.stage == "open"
 
 
 def test_probe_reads_the_header(write) -> None:

@@ -34,6 +34,12 @@ def test_missing_samples_of_any_encoding_are_noticed(write, cut, subtype: str) -
         decode(cut(write(subtype=subtype), 1000))
 
 
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW", "PCM_S8", "PCM_24"])
+def test_missing_speech_of_a_telephone_is_noticed(write, cut, subtype: str) -> None:
+    with pytest.raises(AudioError, match="the header promises 8000 "):
+        decode(cut(write("a.sph", subtype=subtype, container="NIST"), 3000))
+
+
 def test_the_samples_are_counted(write, cut) -> None:
     with pytest.raises(AudioError, match="promises 8000 samples, 7500 are there"):
         load(cut(write(channels=2), 2000), AudioFormat(duration=0.1))
