@@ -27,6 +27,7 @@ from specconv.shards.regular import regular_file
 T = TypeVar("T")
 
 _SHUFFLE = 2
+_ATTRIBUTE_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM, h5py.h5t.STRING)
 _PLACE = np.dtype([("length", "<u4"), ("collection", "<u8"), ("number", "<u4")])  # of a string, in the file
 _CHUNK_CACHE = 2**19  # bytes a dataset: two chunks, for clips that share one; the default keeps 8 MiB of each shard
 # How many times larger than its bytes a dataset can honestly be, by filter: the most that each format can
@@ -106,8 +107,11 @@ class Access:
         with self.reading(where):
             if name not in owner.attrs:
                 raise self.error(where, "missing")
-            if owner.attrs.get_id(name).get_storage_size() > self.size:
+            stored = owner.attrs.get_id(name)
+            if stored.get_storage_size() > self.size:
                 raise self.error(where, "larger than the file")
+            if stored.get_type().get_class() not in _ATTRIBUTE_CLASSES:  # libhdf5 2.0 dies of a string marked as list
+                raise self.error(where, f"{stored.dtype}, not {kind.__name__}")
             value = owner.attrs[name]
             if isinstance(value, np.generic):
                 value = value.item()

@@ -2,7 +2,8 @@
 
 Shards are written in the format of HDF5 1.10, whose metadata carry checksums; older ones, whose do not, are refused.
 But for the collections of strings (HDF5's global heaps): libhdf5 2.0 walks one without end if its free space has no
-size, so each is walked here first.
+size, so each is walked here first. And checksums can be made right again: a table of chunks (HDF5's extensible array)
+that says it has more entries than the file has bytes would be counted through.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import specconv.shards.at_exit  # noqa: F401 (closes such files before Python en
 
 _SUPERBLOCK = b"\x89HDF\r\n\x1a\n\x03"
 _COLLECTION = b"GCOL"
+_TABLE = b"EAHD"
+_TABLE_COUNTS = slice(12, 60)  # six numbers: blocks, bytes and entries
 _HEAD = 16  # bytes before the first object of a collection; of the head of an object too
 
 
@@ -42,6 +45,8 @@ class GuardedFile:
             rest = rest[n:]
         if content[:4] == _COLLECTION:
             self._check_collection(start)
+        if content[:4] == _TABLE:
+            self._check_table(start, bytes(content[_TABLE_COUNTS]))
         return len(content)
 
     def read_at(self, start: int, size: int) -> bytes:
@@ -75,3 +80,7 @@ class GuardedFile:
             place += length if number == 0 else _HEAD + (length + 7) // 8 * 8
             if (number, length) == (0, 0) or place > size:
                 raise OSError(f"the collection of strings at byte {start} is damaged")
+
+    def _check_table(self, start: int, counts: bytes) -> None:
+        if any(int.from_bytes(counts[i : i + 8], "little") > self._size for i in range(0, len(counts), 8)):
+            raise OSError(f"the table of chunks at byte {start} has more entries than the file has bytes")

@@ -81,6 +81,13 @@ def attribute(key: str, name: str, value: Any) -> Craft:
     return craft
 
 
+def list_attribute(file: h5py.File, _outside: Path) -> None:
+    """Of a string libhdf5 would take the first letters for an address."""
+    del file.attrs["config"]
+    lists = h5py.h5a.create(file.id, b"config", h5py.h5t.vlen_create(h5py.h5t.C_S1), h5py.h5s.create(h5py.h5s.SCALAR))
+    assert lists.get_storage_size() == 16
+
+
 def external_link(key: str) -> Craft:
     def make(parent: h5py.Group, name: str, _file: h5py.File, outside: Path) -> None:
         parent[name] = h5py.ExternalLink(outside, key)
@@ -262,6 +269,7 @@ CRAFTED: dict[str, tuple[str, Craft]] = {
     "version as text": ("/@format_version: str, not int", version("1")),
     "not complete": ("/@complete: false: its writing was not finished", attribute("/", "complete", False)),
     "no config": ("/@config: missing", attribute("/", "config", None)),
+    "a config of a list": ("/@config: object, not str", list_attribute),
     "a config of numbers": ("/@config: ndarray, not str", attribute("/", "config", np.zeros(10))),
     "failures not JSON": ("/@failures: not a JSON list", attribute("/", "failures", "[{]")),
     "failures of another kind": ("/@failures: not a JSON list", attribute("/", "failures", "[1]")),
@@ -507,6 +515,17 @@ def test_collections_of_strings_that_lead_nowhere(tmp_path: Path) -> None:
         path.write_bytes(whole[:at] + wrong.to_bytes(8, "little") + whole[at + 8 :])
         with pytest.raises(ShardError, match=f"the collection of strings at byte {start}"):
             open_shard(path)
+
+
+def test_a_table_of_chunks_that_nobody_could_count(tmp_path: Path) -> None:
+    """libhdf5 2.0 would try to."""
+    folder = write_folder(tmp_path / "out")
+    path = folder / "shard-00000.h5"
+    whole = path.read_bytes()
+    start = whole.index(b"EAHD")
+    for at in (start + 12, start + 44, start + 52):
+        path.write_bytes(whole[:at] + (2**40).to_bytes(8, "little") + whole[at + 8 :])
+        check_every_door(folder, "/specgrams/mel/values: cannot be read, the file is damaged (the table of chunks at")
 
 
 def test_strings_that_say_they_are_longer_than_the_file(tmp_path: Path) -> None:
