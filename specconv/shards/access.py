@@ -27,7 +27,8 @@ from specconv.shards.regular import regular_file
 T = TypeVar("T")
 
 _SHUFFLE = 2
-_ATTRIBUTE_CLASSES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM, h5py.h5t.STRING)
+_STRING = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
+_NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 _PLACE = np.dtype([("length", "<u4"), ("collection", "<u8"), ("number", "<u4")])  # of a string, in the file
 _CHUNK_CACHE = 2**19  # bytes a dataset: two chunks, for clips that share one; the default keeps 8 MiB of each shard
 # How many times larger than its bytes a dataset can honestly be, by filter: the most that each format can
@@ -110,7 +111,7 @@ class Access:
             stored = owner.attrs.get_id(name)
             if stored.get_storage_size() > self.size:
                 raise self.error(where, "larger than the file")
-            if stored.get_type().get_class() not in _ATTRIBUTE_CLASSES:  # libhdf5 2.0 dies of a string marked as list
+            if not is_plain(stored.get_type()):
                 raise self.error(where, f"{stored.dtype}, not {kind.__name__}")
             value = owner.attrs[name]
             if isinstance(value, np.generic):
@@ -176,11 +177,15 @@ def reading(where: str) -> Iterator[None]:
         raise ShardError(f"{where}: cannot be read, the file is damaged ({_first_line(error)})") from error
 
 
+def is_plain(stored: h5py.h5t.TypeID) -> bool:
+    """A number, or a string just as specconv writes it: libhdf5 2.0 dies of some that are marked otherwise."""
+    return stored.get_class() in _NUMBERS or stored.equal(_STRING)
+
+
 def column_type(dataset: h5py.Dataset) -> type[Any] | None:
     """Which of str, int and float a column holds, None for anything else."""
-    text = h5py.check_string_dtype(dataset.dtype)
-    if text is not None:
-        return str if text.length is None else None
+    if dataset.id.get_type().equal(_STRING):
+        return str
     return {np.dtype(np.int64): int, np.dtype(np.float64): float}.get(dataset.dtype)
 
 
