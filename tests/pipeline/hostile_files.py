@@ -15,7 +15,8 @@ import numpy as np
 import soundfile
 
 RATE = 16000
-CLIP, SKIPPED = "specgram", "skipped"  # the other ends are stages of the ledger
+# How a path ends: as a clip, named among the skipped, never taken for audio; or at a stage, in the ledger.
+CLIP, SKIPPED, PASSED_OVER = "specgram", "skipped", "passed over"
 JOB: Mapping[str, object] = {
     "audio": {"sample_rate": RATE},
     "transforms": [
@@ -42,8 +43,8 @@ def encoded(path: Path, container: str, n: int = 16000, subtype: str | None = No
     return path.read_bytes()
 
 
-def cut(path: Path, container: str, share: float) -> None:
-    content = encoded(path, container)
+def cut(path: Path, container: str, share: float, subtype: str | None = None) -> None:
+    content = encoded(path, container, subtype=subtype)
     path.write_bytes(content[: int(share * len(content))])
 
 
@@ -56,6 +57,14 @@ def flac_of_length(path: Path, n_samples: int, stored: int = 8000) -> None:
     content = bytearray(encoded(path, "FLAC", stored))
     content[21] = content[21] & 0xF0 | n_samples >> 32
     content[22:26] = (n_samples & 0xFFFFFFFF).to_bytes(4, "big")
+    path.write_bytes(content)
+
+
+def flac_header(path: Path) -> None:
+    """One that promises no sample, and nothing after it."""
+    flac_of_length(path, 0)
+    content = bytearray(path.read_bytes()[:42])
+    content[4] |= 0x80  # the last block of its header
     path.write_bytes(content)
 
 
@@ -102,7 +111,7 @@ CONTENTS: Mapping[str, tuple[Make, str]] = {
     "zeros.wav": (lambda p: p.write_bytes(bytes(10_000)), "open"),
     "web page.mp3": (lambda p: p.write_text("<!DOCTYPE html><html><body>404 Not Found</body></html>"), "open"),
     "header alone.wav": (lambda p: wav(p, 0), "decode"),
-    "header alone.flac": (lambda p: encoded(p, "FLAC", 0), "decode"),
+    "header alone.flac": (flac_header, "decode"),
     "promises more.wav": (promises_more, "decode"),
     "promises far more.flac": (lambda p: flac_of_length(p, 2**36 - 1), "decode"),
     "promises more.flac": (lambda p: flac_of_length(p, 2**26), "decode"),
@@ -111,6 +120,8 @@ CONTENTS: Mapping[str, tuple[Make, str]] = {
     "cut.mp3": (lambda p: cut(p, "MP3", 0.6), "decode"),
     "cut.ogg": (lambda p: cut(p, "OGG", 0.6), "decode"),
     "cut.aiff": (lambda p: cut(p, "AIFF", 0.6), "decode"),
+    "cut.sph": (lambda p: cut(p, "NIST", 0.6, "ULAW"), "decode"),
+    "cut.sds": (lambda p: cut(p, "SDS", 0.6), "open"),
     "cut in the header.wav": (lambda p: cut(p, "WAV", 0.001), "open"),
     "mp3 of guessed length.mp3": (mp3_without_header, CLIP),
     "nan.wav": (lambda p: samples(p, [0.1, float("nan"), 0.2]), "decode"),
@@ -137,7 +148,7 @@ CONTENTS: Mapping[str, tuple[Make, str]] = {
     "flac in truth.wav": (lambda p: encoded(p, "FLAC"), CLIP),
     "opus.ogg": (lambda p: encoded(p, "OGG", subtype="OPUS"), CLIP),
     "movie.m4a": (lambda p: p.write_bytes(b"\0\0\0\x20ftypM4A "), SKIPPED),
-    "notes.txt": (lambda p: p.write_text("no audio"), SKIPPED),
+    "notes.txt": (lambda p: p.write_text("no audio"), PASSED_OVER),
     "unreadable.wav": (unreadable, CLIP if os.geteuid() == 0 else "open"),
 }
 
@@ -161,7 +172,7 @@ NAMES: Mapping[str, str] = {
     os.fsdecode(b"latin-1 \xe9.wav"): CLIP,
     os.fsdecode(b"\xff\xfe\x80.wav"): CLIP,
     "n" * 246 + ".wav": CLIP,
-    "no extension": SKIPPED,
+    "no extension": PASSED_OVER,
     ".hidden.wav": SKIPPED,
     "._fork.wav": SKIPPED,
     "same/one.wav": CLIP,
@@ -181,8 +192,8 @@ def make_hostile_audio(root: Path) -> dict[str, str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(path)
         ends[f"contents/{name}"] = end
-    for name, end in NAMES.items():
-        wav(audio / "names" / name, 4000)
+    for number, (name, end) in enumerate(NAMES.items()):
+        wav(audio / "names" / name, 4000 + number)  # each another sound
         ends[f"names/{name}"] = end
     wav(outside / "far.wav")
     special = audio / "special"
