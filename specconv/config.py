@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -98,6 +99,8 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
     if isinstance(source, Mapping):
         return _validated(source)
     try:
+        if not stat.S_ISREG(Path(source).stat().st_mode):  # opening a fifo can wait for ever
+            raise ConfigError(f"{source}: cannot be read: it is no regular file; save the config as one")
         with Path(source).open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ SMALL: Mapping[str, Any] = {
 }
 
 
+HANGS = 600.0  # seconds
+
+
 class Listening(Silent):
     """Progress that keeps what it is told."""
 
@@ -27,6 +31,14 @@ class Listening(Silent):
 
     def notice(self, message: str) -> None:
         self.notices.append(message)
+
+
+@pytest.fixture
+def never_hangs() -> Iterator[None]:
+    """A thread that waits for a fifo cannot be stopped: what all threads do is told, and the run of tests ends."""
+    faulthandler.dump_traceback_later(HANGS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture

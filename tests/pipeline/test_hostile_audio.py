@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import shutil
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +27,7 @@ from specconv.pipeline.convert import run
 from specconv.pipeline.plan import make_plan
 
 UNTOUCHED = b"RIFF, says the fifo"
-HANGS = 600.0  # seconds
-
-
-@pytest.fixture(autouse=True)
-def never_hangs() -> Iterator[None]:
-    """A thread that waits for a fifo cannot be stopped: all threads are told of, and the whole run of tests ends."""
-    faulthandler.dump_traceback_later(HANGS, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()
+pytestmark = pytest.mark.usefixtures("never_hangs")
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Converted:
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=HANGS,
+        timeout=600,
     )
     left = os.read(pipe, 100)
     os.close(pipe)
