@@ -33,7 +33,9 @@ from specconv.engines.memory import empty
 from specconv.kernels.bank import KernelBank
 
 Form = Literal["complex", "power", "magnitude"]
-KEPT_BYTES = 2**26  # of weights for clips of other lengths; a bank of 84 bins has one or two MB for each length
+# Of weights for clips of other lengths. A bank of 84 bins has one to four MB for each rung of the ladder: clips of all
+# lengths that a short clip may have, in any order, find theirs kept.
+KEPT_BYTES = 2**27
 
 
 class FoldedBank(nn.Module):
