@@ -17,6 +17,7 @@ from typing import ParamSpec
 
 import typer
 
+from specconv.cli.harmless import lines
 from specconv.cli.interruption import interruption
 from specconv.errors import ConfigError, Fault, ParameterError, ShardError, SpecconvError, SpecconvWarning
 
@@ -91,7 +92,7 @@ def faults_of(config: Path) -> Iterator[None]:
 
 
 def complain(message: str) -> None:
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo(f"Error: {lines(message)}", err=True)
 
 
 def prepare_streams() -> None:
@@ -112,4 +113,4 @@ def prepare_warnings() -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    typer.echo(f"Warning: {message}", err=True)
+    typer.echo(f"Warning: {lines(str(message))}", err=True)

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from specconv.cli.harmless import lines, one_line
+
 
 class Meter:
     """The `specconv.pipeline.Progress` of a terminal: clips, hours, times realtime, time left.
@@ -44,7 +46,7 @@ class Meter:
         self._bar.update(self._task, advance=clips, hours=self._audio_seconds / 3600, speed=speed)
 
     def notice(self, message: str) -> None:
-        self._console.print(message)
+        self._console.print(lines(message))
 
     def __enter__(self) -> Meter:
         return self
@@ -63,4 +65,4 @@ def doing() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with console.status("") as status:
-        yield lambda what: status.update(Text(what))
+        yield lambda what: status.update(Text(one_line(what)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specconv.cli.edge import StoppedError
+from specconv.cli.harmless import one_line
 from specconv.cli.options import STDOUT
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def give(renderable: RenderableType, value: Any, file: Path | None) -> None:
 def show(renderable: RenderableType) -> None:
     """Print a table or text, in the width it needs where no terminal limits it."""
     if isinstance(renderable, str):  # a terminal's own wrapping leaves a command fit to be copied
-        _write(f"{renderable}\n")
+        _write(f"{one_line(renderable)}\n")
         return
     from rich.console import Console
 
@@ -52,7 +53,7 @@ def facts(rows: Sequence[tuple[str, str]]) -> RenderableType:
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(name, one_line(value))
     return table
 
 
@@ -65,7 +66,7 @@ def columns(*titles: str, rows: Sequence[Sequence[str]]) -> RenderableType:
     for title in titles:
         table.add_column(title.rstrip(">"), justify="right" if title.endswith(">") else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     return table
 
 

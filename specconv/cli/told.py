@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from specconv.cli.harmless import one_line
 from specconv.cli.results import facts, size, span
 from specconv.datasets import Listing, Skipped, readable
 from specconv.pipeline import Estimate, Report
@@ -38,7 +39,7 @@ def found(listing: Listing) -> str:
 def failed(report: Report) -> str:
     """How many clips, the first few with their reasons, and where all are."""
     lines = [f"{len(report.failures):,} clips could not be converted:"]
-    lines += [f"  {_one_line(f.path)}: {f.stage}: {f.reason}" for f in report.failures[:MOST_NAMED]]
+    lines += [f"  {one_line(f.path)}: {f.stage}: {f.reason}" for f in report.failures[:MOST_NAMED]]
     if len(report.failures) > MOST_NAMED:
         lines.append("  …")
     return "\n".join([*lines, f"All are in {report.out / 'errors.jsonl'}"])
@@ -101,9 +102,4 @@ def _listing_values(listing: Listing) -> dict[str, Any]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(map(_one_line, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")
-
-
-def _one_line(name: str) -> str:
-    """A file name may hold anything, also what moves a terminal's cursor."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
+    return ", ".join(map(one_line, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import tracemalloc
@@ -14,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from opened_files import Watch
 from shard_makers import CONFIG, LABELS, make_spec, write_folder, write_shard
 
 from specconv.errors import ShardError
@@ -22,27 +22,6 @@ from specconv.shards.durable import write_durably
 from specconv.shards.layout import STORED_NOTE
 
 Craft = Callable[[h5py.File, Path], None]
-
-
-class Watch:
-    """Counts how often the files of a folder are opened (inotify)."""
-
-    IN_OPEN = 0x20
-
-    def __init__(self, folder: Path) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._descriptor = libc.inotify_init1(os.O_NONBLOCK)
-        if self._descriptor < 0 or libc.inotify_add_watch(self._descriptor, bytes(folder), self.IN_OPEN) < 0:
-            pytest.skip("no inotify here")
-
-    def opened(self) -> bool:
-        try:
-            return bool(os.read(self._descriptor, 4096))
-        except BlockingIOError:
-            return False
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 @pytest.fixture
