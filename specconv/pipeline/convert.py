@@ -48,8 +48,8 @@ def convert(
     """Convert every clip under ``audio`` with every transform of ``job``, into shards in the folder ``out``.
 
     dataset: auto, or a name of `specconv.datasets.DATASETS`. device: auto, cpu, cuda, cuda:N or mps.
-    overwrite: replace shards made by another config. strict: stop at the first clip that fails.
-    workers: decoding threads. part: (i, n), do the i-th of n equal shares of the shards, i from 1.
+    overwrite: replace shards made by another config or version, or from another folder. strict: stop at the first
+    clip that fails. workers: decoding threads. part: (i, n), do the i-th of n equal shares of the shards, i from 1.
 
     What is already whole is kept. Raises ConfigError, DatasetError, ParameterError before anything is written;
     OutputError also later, if the folder or the space in it is gone; AudioError when strict. Clips that fail are in

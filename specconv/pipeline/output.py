@@ -24,6 +24,7 @@ from specconv.shards import (
     read_index,
     remove_index,
     remove_leftovers,
+    shard_paths,
     sync_folder,
     write_index,
     write_ledger,
@@ -56,16 +57,13 @@ class Output:
         entries: the shards that this run has made, by number. Returns the bytes of all whole shards.
         Raises OutputError, also if one of them is gone again.
         """
-        plan, total = self.plan, 0
-        failures: dict[str, tuple[FailedClip, ...]] = {}
-        for shard in plan.shards:
-            found = judge(plan, shard.path, shard) if shard.path.exists() else Why.DAMAGED
-            if not isinstance(found, Why):
-                failures[shard.path.name] = found
-                total += shard.path.stat().st_size
-            elif shard.number in entries or shard in self.kept:
-                raise OutputError(f"{shard.path} was whole and has been removed or changed; run the same command again")
-        write_ledger(self.folder, failures)
+        plan = self.plan
+        seen = None
+        while (there := self._states()) != seen:
+            # Again if another part has made a shard meanwhile: ours may have replaced its fuller ledger.
+            failures, total = self._whole(entries)
+            write_ledger(self.folder, failures)
+            seen = there
         if len(failures) < len(plan.shards):
             return total
         index = _readable_index(self.folder)
@@ -87,6 +85,24 @@ class Output:
             )
         return total
 
+    def _states(self) -> list[tuple[str, int, int]]:
+        """Of every shard that is there: what tells it from one that replaces it."""
+        with _said(self.folder):
+            found = [(path.name, path.stat()) for path in shard_paths(self.folder)]
+        return [(name, status.st_ino, status.st_mtime_ns) for name, status in found]
+
+    def _whole(self, entries: Mapping[int, ShardEntry]) -> tuple[dict[str, tuple[FailedClip, ...]], int]:
+        """The failures of all whole shards by name, and their bytes."""
+        total, failures = 0, {}
+        for shard in self.plan.shards:
+            found = judge(self.plan, shard.path, shard) if shard.path.exists() else Why.DAMAGED
+            if not isinstance(found, Why):
+                failures[shard.path.name] = found
+                total += shard.path.stat().st_size
+            elif shard.number in entries or shard in self.kept:
+                raise OutputError(f"{shard.path} was whole and has been removed or changed; run the same command again")
+        return failures, total
+
 
 @contextmanager
 def open_output(
@@ -94,15 +110,23 @@ def open_output(
 ) -> Iterator[Output]:
     """Take possession of ``folder``, creating it, and find out what is left to do.
 
-    Shards made by another config are refused, unless ``overwrite`` replaces them. Shards of the same config whose
-    clips have changed since are made again, and the user is told.
-    Raises OutputError: another run's, another config's, not writable, too little space. Nothing was touched then.
+    Shards made by another config or version, or of another folder, are refused, unless ``overwrite`` replaces them.
+    Shards of the same config whose clips have changed since are made again, and the user is told.
+    Raises OutputError: another run's, not to be replaced unasked, not writable, too little space. Nothing was touched
+    then.
     """
     name = "convert" if part[1] == 1 else f"convert-{part[0]}-of-{part[1]}"
-    with _created(folder), FolderLock(folder, name):
+    with _created(folder), FolderLock(folder, name) as lock:
         with _said(folder):
             remove_leftovers(folder)
             found = survey(plan, folder, overwrite=overwrite)
+            if not overwrite:
+                _refuse_other_audio(plan, folder, found)
+            if not lock.file_system_has_locks():
+                progress.notice(
+                    f"{folder}: its file system has no file locks. specconv needs none; for other readers of the "
+                    "shards set HDF5_USE_FILE_LOCKING=FALSE, or h5py.File(..., locking=False)"
+                )
         mine = [shard for shard in plan.shards if shard.number % part[1] == part[0] - 1]
         todo = tuple(shard for shard in mine if shard.number not in found.whole)
         kept = tuple(shard for shard in mine if shard.number in found.whole)
@@ -145,6 +169,18 @@ def _said(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise output_error(folder, error) from error
+
+
+def _refuse_other_audio(plan: Plan, folder: Path, found: Survey) -> None:
+    """A slip in the name of the audio folder replaces no finished one; audio that has only moved is the same."""
+    index = _readable_index(folder)
+    if index is None or index.audio == str(plan.listing.root.resolve()):
+        return
+    if found.surplus or Why.CHANGED in found.others.values():
+        raise OutputError(
+            f"{folder} holds shards of other audio, {index.audio}; choose another --out, or replace them with "
+            "--overwrite"
+        )
 
 
 def _tell(progress: Progress, todo: tuple[ShardPlan, ...], found: Survey) -> None:

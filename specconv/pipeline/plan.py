@@ -236,14 +236,14 @@ def _durations(paths: list[Path]) -> Iterator[float | None]:
 
 
 def _fingerprint(config: str, sample_rate: int, listing: Listing, clips: tuple[ClipRef, ...]) -> str:
-    """Version, config and, for each clip, its name, labels, and size and time of change of its files."""
+    """The version, and a digest of config and, for each clip, name, labels, size and time of change of its files."""
     digest = hashlib.sha256()
-    digest.update(repr((__version__, config, sample_rate, listing.dataset.name)).encode())
+    digest.update(repr((config, sample_rate, listing.dataset.name)).encode())
     for clip in clips:
         entry = (clip.id, os.fspath(clip.path.relative_to(listing.root)), sorted(clip.labels.items()))
         states = [_state(path) for path in (clip.path, clip.notes_path) if path is not None]
         digest.update(repr((entry, states)).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    return f"{__version__} {digest.hexdigest()}"
 
 
 def _state(path: Path) -> tuple[int, int] | None:

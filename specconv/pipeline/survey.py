@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from specconv import __version__
 from specconv.audio import probe
 from specconv.errors import AudioError, OutputError, ShardError
 from specconv.pipeline.plan import Plan, ShardPlan
@@ -22,6 +23,7 @@ class Why(Enum):
     CHANGED = "for their clips have changed since"
     READABLE = "for clips that could not be opened then can be opened now"
     OTHER_CONFIG = "for another config made them"
+    OTHER_VERSION = "for another version of specconv made them"
     DAMAGED = "for they are damaged"
 
 
@@ -38,7 +40,7 @@ class Survey:
 def survey(plan: Plan, folder: Path, *, overwrite: bool) -> Survey:
     """Look at every shard in ``folder``.
 
-    Raises OutputError for one that is not of this config, or of none, unless ``overwrite``.
+    Raises OutputError for one that is not of this config and version, or of none, unless ``overwrite``.
     """
     whole: dict[int, tuple[FailedClip, ...]] = {}
     others: dict[int, Why] = {}
@@ -47,6 +49,8 @@ def survey(plan: Plan, folder: Path, *, overwrite: bool) -> Survey:
     for path in shard_paths(folder):
         shard = planned.get(path.name)
         judged = judge(plan, path, shard)
+        if judged is Why.DAMAGED and not path.exists():
+            continue  # removed just now by another part, which makes it again
         if not overwrite and isinstance(judged, Why):
             _refuse(path, judged)
         if shard is None:
@@ -64,6 +68,8 @@ def judge(plan: Plan, path: Path, shard: ShardPlan | None) -> tuple[FailedClip, 
     """The failures of the shard at ``path`` if it is whole and made from what ``shard`` would be made from."""
     try:
         with open_shard(path) as found:
+            if _version(found.fingerprint) != __version__:
+                return Why.OTHER_VERSION
             if found.config != plan.config_yaml:
                 return Why.OTHER_CONFIG
             if shard is not None and found.fingerprint != shard.fingerprint:
@@ -79,11 +85,20 @@ def _refuse(path: Path, why: Why) -> None:
             f"{path.parent} holds shards made by another config ({path.name}); "
             "choose another --out, or replace them with --overwrite"
         )
+    if why is Why.OTHER_VERSION:
+        raise OutputError(
+            f"{path.parent} holds shards made by another version of specconv than {__version__} ({path.name}); "
+            "choose another --out, or replace them with --overwrite"
+        )
     if why is Why.DAMAGED:
         raise OutputError(
             f"{path} is damaged, or no shard of specconv; remove it, choose another --out, or replace it "
             "with --overwrite"
         )
+
+
+def _version(fingerprint: str) -> str:
+    return fingerprint.partition(" ")[0]
 
 
 def _opens(plan: Plan, failed: FailedClip) -> bool:

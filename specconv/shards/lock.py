@@ -11,6 +11,7 @@ done under a second such file, so that of several processes one removes the stal
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -62,6 +63,19 @@ class FolderLock:
             with contextlib.suppress(OSError):
                 if _read(self._path) == self._owner:
                     self._path.unlink()
+
+    def file_system_has_locks(self) -> bool:
+        """Whether the folder's file system has locks of its own, which HDF5 takes unless it is told not to."""
+        try:
+            from fcntl import LOCK_NB, LOCK_SH, flock
+        except ImportError:  # Windows
+            return True
+        try:
+            with self._path.open("rb") as file:
+                flock(file, LOCK_SH | LOCK_NB)
+        except OSError as error:
+            return error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+        return True
 
     def _others(self) -> list[Path]:
         """Locks of names that begin with ours, or that ours begins with."""

@@ -1,7 +1,7 @@
 """Conversions in processes of their own, which start in no time and may be killed.
 
-A server imports everything once and then forks: each request is one conversion by one child. Used by the tests of
-this folder and by the scripts that kill and measure conversions.
+A server imports everything once and then forks: each request is one conversion by one child, and several may be under
+way. Used by the tests of this folder and by the scripts that kill and measure conversions.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from refused_calls import refuse
+
 WATCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.link", "os.truncate")
 
 
@@ -26,12 +28,14 @@ WATCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.link", "os.truncate
 class Ended:
     """How a conversion ended. signal: that killed it, or 0. said: the error, empty if there was none.
 
-    report: None unless it came to one. events: how often it was about to change its folder. peak: MiB.
+    report: None unless it came to one. notices: that it gave. events: how often it was about to change its folder.
+    peak: MiB.
     """
 
     signal: int
     said: str
     report: Mapping[str, Any] | None
+    notices: list[str]
     events: int
     peak: float
 
@@ -51,7 +55,7 @@ class Run:
         os.kill(self.pid, number)
 
     def wait(self) -> Ended:
-        print(file=self._server.stdin, flush=True)  # until then it has its number, dead or alive
+        print(json.dumps({"wait": self.pid}), file=self._server.stdin, flush=True)  # its number is its own until then
         return Ended(**json.loads(self._line()))
 
 
@@ -70,19 +74,22 @@ class Runs:
         out: Path,
         *,
         die_at: int = 0,
+        stop_at: int = 0,
         user: int | None = None,
         limits: Mapping[str, int] | None = None,
         constants: Mapping[str, int] | None = None,
+        refused: Mapping[str, int] | None = None,
         **options: Any,
     ) -> Run:
         """Start a conversion.
 
-        die_at: it kills itself when it is about to change its folder for the so-many-th time. user: number of the
-        user to be. limits: of the resource module. constants: by their dotted names, to be set. options: of
-        `specconv.convert`.
+        die_at: it kills itself when it is about to change its folder for the so-many-th time. stop_at: it stops itself
+        then. user: number of the user to be. limits: of the resource module. constants: by their dotted names, to be
+        set. refused: system calls that fail, with their errors. options: of `specconv.convert`.
         """
         request = {"audio": str(audio), "job": job, "out": str(out), "options": options}
-        request |= {"die_at": die_at, "user": user, "limits": dict(limits or {}), "constants": dict(constants or {})}
+        request |= {"die_at": die_at, "stop_at": stop_at, "user": user}
+        request |= {"limits": dict(limits or {}), "constants": dict(constants or {}), "refused": dict(refused or {})}
         assert self._server.stdin is not None
         print(json.dumps(request), file=self._server.stdin, flush=True)
         return Run(self._server)
@@ -124,13 +131,19 @@ def _serve() -> None:
     import specconv.pipeline.convert  # noqa: F401
     from specconv.shards import ShardWriter  # noqa: F401 (loaded when first asked for)
 
+    pipes: dict[int, int] = {}
     for line in sys.stdin:
         request = json.loads(line)
+        if "wait" in request:
+            _answer(request["wait"], pipes.pop(request["wait"]))
+            continue
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            if request["refused"]:
+                refuse(request["refused"])
             for name, most in request["limits"].items():
                 resource.setrlimit(getattr(resource, name), (most, most))
             for name, value in request["constants"].items():
@@ -141,14 +154,17 @@ def _serve() -> None:
                 os.setuid(request["user"])
             _convert(request, writing)
         os.close(writing)
+        pipes[child] = reading
         print(child, flush=True)
-        sys.stdin.readline()
-        with os.fdopen(reading) as pipe:
-            told = pipe.read()
-        _, status, usage = os.wait4(child, 0)
-        said = {"said": "", "report": None, "events": 0, **(json.loads(told) if told else {})}
-        ended = {**said, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}
-        print(json.dumps({**ended, "peak": usage.ru_maxrss / 1024}), flush=True)
+
+
+def _answer(child: int, reading: int) -> None:
+    with os.fdopen(reading) as pipe:
+        told = pipe.read()
+    _, status, usage = os.wait4(child, 0)
+    said = {"said": "", "report": None, "notices": [], "events": 0, **(json.loads(told) if told else {})}
+    ended = {**said, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}
+    print(json.dumps({**ended, "peak": usage.ru_maxrss / 1024}), flush=True)
 
 
 def _convert(request: dict[str, Any], writing: int) -> None:
@@ -164,13 +180,21 @@ def _convert(request: dict[str, Any], writing: int) -> None:
             changes = event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
             if changes and os.fspath(arguments[0]).startswith(request["out"]):
                 events += 1
-                if events == request["die_at"]:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                for key, number in (("die_at", signal.SIGKILL), ("stop_at", signal.SIGSTOP)):
+                    if events == request[key]:
+                        os.kill(os.getpid(), number)
 
     sys.addaudithook(watch)
-    told: dict[str, Any] = {}
+
+    class Listening(specconv.pipeline.Silent):
+        def notice(self, message: str) -> None:
+            told["notices"].append(message)
+
+    told: dict[str, Any] = {"notices": []}
     try:
-        report = specconv.convert(request["audio"], request["job"], request["out"], **request["options"])
+        report = specconv.convert(
+            request["audio"], request["job"], request["out"], progress=Listening(), **request["options"]
+        )
         told["report"] = {**asdict(report), "out": str(report.out)}
     except BaseException as error:
         told["said"] = f"{type(error).__name__}: {error}"
