@@ -61,6 +61,11 @@ class Layer(nn.Module):
         """Frames on each side of a frame that its output depends on (beyond what ``scope`` says)."""
         return 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers for its clips in ``train()``: they must come whole then."""
+        return False
+
 
 class ClipLayer(Layer, Generic[Statistics]):
     """A layer that must see a whole clip before it can give its first frame.
@@ -68,6 +73,11 @@ class ClipLayer(Layer, Generic[Statistics]):
     ``observe(block, statistics)`` adds a block of frames to what is known of its clips and ``adjust(block,
     statistics)`` gives the block's output. (Not ``apply``: ``nn.Module`` has a method of that name.)
     """
+
+    @property
+    def observes(self) -> bool:
+        """Whether all blocks must be observed before any is adjusted; else each is known by itself."""
+        return self.scope != "frame"
 
     @abstractmethod
     def observe(self, specgram: Tensor, statistics: Statistics | None = None) -> Statistics:
@@ -110,6 +120,11 @@ class LayerParameters(Parameters):
     def output(self, source: SpecgramInfo) -> SpecgramInfo:
         """What the module makes of a specgram like ``source``."""
         return source
+
+
+def by_frame(module: nn.Module) -> bool:
+    """Whether each frame of the output depends on the same frame of the input and on nothing else."""
+    return not isinstance(module, Layer) or (module.scope == "frame" and module.context == 0 and not module.draws)
 
 
 def check_specgram(specgram: Tensor) -> None:

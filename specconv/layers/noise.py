@@ -41,6 +41,10 @@ class Noise(Layer):
         super().__init__()
         self.power, self.color, self.random_gain, self.generator = power, color, random_gain, generator
 
+    @property
+    def draws(self) -> bool:
+        return True
+
     def forward(self, clips: Tensor) -> Tensor:
         if not clips.is_floating_point():
             raise ParameterError(f"noise is added to real floating-point values, not {clips.dtype}")

@@ -60,6 +60,10 @@ class Normalization(ClipLayer[Moments]):
     def scope(self) -> Scope:
         return _scope(self.over, self.across)
 
+    @property
+    def observes(self) -> bool:
+        return self.over != "time"
+
     def observe(self, specgram: Tensor, statistics: Moments | None = None) -> Moments:
         """Moments of the blocks so far (over time each block's frames have their own, and stand alone)."""
         moments = _moments(at_least_float32(specgram), self._axes_taken_together(specgram.dim()))

@@ -47,6 +47,10 @@ class SpecAugment(Layer):
         self.n_freq_masks, self.freq_mask_param = n_freq_masks, freq_mask_param
         self.p, self.zero_masking, self.generator = p, zero_masking, generator
 
+    @property
+    def draws(self) -> bool:
+        return True
+
     def forward(self, specgram: Tensor) -> Tensor:
         check_specgram(specgram)
         if not self.training or specgram.numel() == 0:

@@ -31,7 +31,7 @@ from specconv.engines.front import Front, Reach
 from specconv.errors import Fault, ParameterError
 from specconv.kernels.bank import KernelBank
 from specconv.layers import LAYERS
-from specconv.layers.base import Layer, LayerParameters, SpecgramInfo
+from specconv.layers.base import LayerParameters, SpecgramInfo, by_frame
 from specconv.layers.decibel import DecibelParameters, decibel_like
 from specconv.parameters import Parameters, shown, validation_faults
 from specconv.transforms.computing import compute
@@ -207,10 +207,6 @@ class Transform(nn.Module):
         self.parameters_given = parameters
         self.name = parameters.name or parameters.type
         self.front, self.reach = analysis.front, analysis.reach
-        # What needs the whole clip (the decibels' top_db, and all that follows it) waits until it is there.
-        needs_clip = [isinstance(module, Layer) and module.scope != "frame" for module in finish]
-        first = needs_clip.index(True) if True in needs_clip else len(finish)
-        self.finish, self.n_finished = nn.Sequential(*finish[:first]), len(center_frequencies)
         info = SpecgramInfo(
             len(center_frequencies),
             sample_rate,
@@ -218,14 +214,23 @@ class Transform(nn.Module):
             center_frequencies,
             units or UNITS[parameters.scale],
         )
-        clip_layers = list(finish[first:])
-        for i, layer in enumerate(parameters.then):
+        # What needs more than a frame (the decibels' top_db, and all that follows it) waits until the clip is there.
+        waits = [not by_frame(module) for module in finish]
+        first = waits.index(True) if True in waits else len(finish)
+        finish, clip_layers = finish[:first], finish[first:]
+        self.n_finished = info.n_bins
+        for i, parameters_of_layer in enumerate(parameters.then):
             try:
-                clip_layers.append(layer.build(info))
+                layer = parameters_of_layer.build(info)
             except ParameterError as error:
                 raise ParameterError([fault.under(f"then[{i}]") for fault in error.faults]) from error
-            info = layer.output(info)
-        self.clip_layers = nn.Sequential(*clip_layers)
+            info = parameters_of_layer.output(info)
+            if clip_layers or not by_frame(layer):
+                clip_layers.append(layer)
+            else:
+                finish.append(layer)
+                self.n_finished = info.n_bins
+        self.finish, self.clip_layers = nn.Sequential(*finish), nn.Sequential(*clip_layers)
         self.info = info
 
     @property

@@ -7,19 +7,16 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from specconv.engines.front import Front
-from specconv.engines.memory import empty
 from specconv.engines.padding import Padded
 from specconv.errors import ParameterError
 from specconv.layers.base import Layer
+from specconv.transforms.layering import LAYERED_BYTES, room, through, through_one_by_one
 
 if TYPE_CHECKING:
     from specconv.transforms.base import Transform
-
-# Of finished specgrams that pass through clip layers together: a layer needs several times as much for a moment.
-LAYERED_BYTES = 2**25
 
 
 def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int] | None = None) -> list[Tensor]:
@@ -64,10 +61,11 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
             for i, transform in enumerate(transforms):
                 values = transform.finish(block.values)
                 if values.shape[0] == n_clips and values.shape[2] == len(frames):
-                    outputs.append(values)  # the only block
+                    # The only block; a tensor that two transforms finish with would be one for both.
+                    outputs.append(values.clone() if any(values is other for other in outputs) else values)
                     continue
                 if i == len(outputs):
-                    outputs.append(_room(values, n_clips, len(frames)))
+                    outputs.append(room(values, n_clips, len(frames)))
                 outputs[i][block.rows, :, where] = values
     return outputs
 
@@ -95,7 +93,7 @@ def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: S
                 outputs.append(values)
                 continue
             if i == len(outputs):
-                outputs.append(_room(values, n_clips, max(frames)))
+                outputs.append(room(values, n_clips, max(frames)))
             outputs[i][rows] = values
     return outputs
 
@@ -110,27 +108,18 @@ def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[
     """Layers that look at a whole clip see its own frames only; what is beyond them becomes zero."""
     n_frames = specgrams.shape[-1]
     if min(frames) == n_frames:
-        return transform.clip_layers(specgrams) if len(transform.clip_layers) else specgrams
+        return through(transform.clip_layers, specgrams) if len(transform.clip_layers) else specgrams
     if not len(transform.clip_layers):
         beyond = torch.arange(n_frames) >= torch.tensor(frames)[:, None]
         beyond = beyond[:, None].to(specgrams.device)
         return specgrams.masked_fill(beyond, 0) if specgrams.requires_grad else specgrams.masked_fill_(beyond, 0)
     if _mixes_clips(transform):
         raise ParameterError(f"{transform.name} has a layer over the batch, whose clips must have the same length")
-    rows = [transform.clip_layers(row[None, :, :n]) for row, n in zip(specgrams, frames, strict=True)]
-    return torch.cat([nn.functional.pad(row, (0, n_frames - row.shape[-1])) for row in rows])
+    return through_one_by_one(transform.clip_layers, specgrams, frames)
 
 
 def _mixes_clips(transform: Transform) -> bool:
     return any(isinstance(layer, Layer) and layer.scope == "batch" for layer in transform.clip_layers)
-
-
-def _room(values: Tensor, n_clips: int, n_frames: int) -> Tensor:
-    """Where blocks like ``values`` go, with their order in memory: an FFT's bins lie innermost, as in torch.stft."""
-    n_bins = values.shape[1]
-    if values.stride(1) < values.stride(2):
-        return empty((n_clips, n_frames, n_bins), like=values).transpose(1, 2)
-    return empty((n_clips, n_bins, n_frames), like=values)
 
 
 def _has_gradient(transforms: Sequence[Transform], waveforms: Tensor) -> bool:
