@@ -193,7 +193,7 @@ def _tell(progress: Progress, todo: tuple[ShardPlan, ...], found: Survey) -> Non
         names["are removed, for their clips are no more"] = [path.name for path in found.surplus]
     for what, shards in names.items():
         first = ", ".join(shards[:3]) + (" …" if len(shards) > 3 else "")
-        progress.notice(f"{len(shards)} shards of an earlier run {what}: {first}")
+        progress.notice(f"shards of an earlier run {what} ({len(shards)}): {first}")
 
 
 def _check_space(plan: Plan, folder: Path, todo: tuple[ShardPlan, ...], replaced: list[Path]) -> None:
