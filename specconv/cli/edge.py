@@ -103,14 +103,18 @@ def prepare_streams() -> None:
 
 
 def prepare_warnings() -> None:
-    """Our own warnings are one line each; those of libraries are for developers, who ask with -W or DEBUG."""
+    """Our own warnings are one line each, said once; those of libraries are for developers, with -W or DEBUG."""
     if sys.warnoptions or os.environ.get(DEBUG) == "1":
         return
     warnings.simplefilter("ignore")
     warnings.simplefilter("default", SpecconvWarning)
-    warnings.showwarning = _show_warning
+    # Python's own once-only forgets what was said whenever any library changes a filter.
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if (line := lines(str(message))) not in said:
+            said.add(line)
+            typer.echo(f"Warning: {line}", err=True)
+
+    warnings.showwarning = show
     sys.unraisablehook = lambda _: None  # an interrupt that arrives in a destructor
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    typer.echo(f"Warning: {lines(str(message))}", err=True)
