@@ -7,7 +7,7 @@ second-level cache; what leaves is only the finished specgram.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from specconv.kernels.windows import WindowSpec, window
 # everything after it stay below half a gigabyte.
 CPU_BLOCK = 2**19
 GPU_BLOCK = 2**25
-# Samples of waveform that are padded together, so that the ends of many short clips are handled at once.
+# Samples of waveform that are copied together, so that the ends of many short clips are handled at once.
 PADDED_SAMPLES = 2**20
 
 
@@ -85,30 +85,64 @@ class FramedSpectrum(nn.Module):
     def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
         """Blocks whose values are the spectra ``(n_clips, n_fft // 2 + 1, n_frames)``."""
         keep_freed_memory()
-        hop, n_fft = self.framing.hop_length, self.framing.n_fft
-        n_clips = len(signal.waveforms)
-        clips, padded_frames, block_frames = n_clips, len(frames), n_clips * len(frames)
-        if not whole:
-            block_size = CPU_BLOCK if signal.waveforms.device.type == "cpu" else GPU_BLOCK
-            padded_frames = max(1, min(len(frames), PADDED_SAMPLES // hop))
-            clips = max(1, PADDED_SAMPLES // (padded_frames * hop + n_fft))
-            block_frames = max(1, block_size // n_fft)
-        for first_clip in range(0, n_clips, clips):
-            rows = slice(first_clip, min(first_clip + clips, n_clips))
-            for first in range(frames.start, frames.stop, padded_frames):
-                stop = min(first + padded_frames, frames.stop)
-                start = first * hop - self.framing.left
-                stretch = signal.read(rows, start, start + (stop - first - 1) * hop + n_fft)
-                framed = stretch.unfold(-1, n_fft, hop)
-                weights = self.window.like(stretch)
-                for clip_rows, part in _tiles(rows, stop - first, block_frames):
-                    inside = slice(clip_rows.start - rows.start, clip_rows.stop - rows.start)
-                    where = slice(first + part.start, first + part.stop)
-                    yield Block(clip_rows, where, self.coefficients(framed[inside, part], weights))
+        n_fft, n_clips = self.framing.n_fft, len(signal.waveforms)
+        if whole:
+            clips, block_frames = n_clips, n_clips * len(frames)
+        else:
+            clips = max(1, PADDED_SAMPLES // self._at_an_end(signal, frames))
+            block_frames = max(1, (CPU_BLOCK if signal.waveforms.device.type == "cpu" else GPU_BLOCK) // n_fft)
+        weights = self.window.like(signal.waveforms)
+        for first in range(0, n_clips, clips):
+            rows = slice(first, min(first + clips, n_clips))
+            stretches = list(self._stretches(signal, rows, frames))
+            for tile_rows, part in _tiles(rows, len(frames), block_frames):
+                inside = slice(tile_rows.start - rows.start, tile_rows.stop - rows.start)
+                tile = slice(frames.start + part.start, frames.start + part.stop)
+                yield Block(tile_rows, tile, self.coefficients(_windowed(stretches, inside, tile, weights)))
 
-    def coefficients(self, frames: Tensor, weights: Tensor) -> Any:
-        """What a block holds of frames ``(n_clips, n_frames, n_fft)`` and the window."""
-        return DenseCoefficients(torch.fft.rfft(frames * weights).transpose(1, 2))
+    def coefficients(self, windowed: Tensor) -> Any:
+        """What a block holds of windowed frames ``(n_clips, n_frames, n_fft)``."""
+        return DenseCoefficients(torch.fft.rfft(windowed).transpose(1, 2))
+
+    def _stretches(self, signal: Padded, rows: slice, frames: range) -> Iterator[tuple[range, Tensor]]:
+        """Frames ``(n_clips, n, n_fft)`` and their range: at the start, within every clip, and at the end.
+
+        Those within, nearly all, are a view of the waveforms.
+        """
+        within = self._within(signal, frames)
+        for some in (range(frames.start, within.start), within, range(within.stop, frames.stop)):
+            if some:
+                samples = self.samples(some, 0)
+                stretch = signal.read(rows, samples.start, samples.stop)
+                yield some, stretch.unfold(-1, self.framing.n_fft, self.framing.hop_length)
+
+    def _within(self, signal: Padded, frames: range) -> range:
+        """Those of ``frames`` that no clip's end touches."""
+        hop, left = self.framing.hop_length, self.framing.left
+        first = min(max(-(-left // hop), frames.start), frames.stop)
+        return range(first, max(first, min((min(signal.lengths) + left - self.framing.n_fft) // hop + 1, frames.stop)))
+
+    def _at_an_end(self, signal: Padded, frames: range) -> int:
+        """Samples of a clip that are copied to stand beside what is beyond its ends."""
+        within = self._within(signal, frames)
+        return (len(frames) - len(within)) * self.framing.hop_length + 2 * self.framing.n_fft
+
+
+def _windowed(stretches: Sequence[tuple[range, Tensor]], rows: slice, frames: slice, weights: Tensor) -> Tensor:
+    """Frames of ``rows``, each times the window, ``(n_clips, n_frames, n_fft)``."""
+    pieces = [
+        stretch[rows, max(frames.start, some.start) - some.start : frames.stop - some.start]
+        for some, stretch in stretches
+        if some.start < frames.stop and frames.start < some.stop
+    ]
+    if len(pieces) == 1 or pieces[0].requires_grad or torch.compiler.is_compiling():
+        return torch.cat(pieces, dim=1) * weights if len(pieces) > 1 else pieces[0] * weights
+    windowed = weights.new_empty(len(pieces[0]), frames.stop - frames.start, len(weights))
+    first = 0
+    for piece in pieces:
+        torch.mul(piece, weights, out=windowed[:, first : first + piece.shape[1]])
+        first += piece.shape[1]
+    return windowed
 
 
 def _tiles(rows: slice, n_frames: int, block_frames: int) -> Iterator[tuple[slice, slice]]:

@@ -44,12 +44,11 @@ class OversampledSpectrum(FramedSpectrum):
     def key(self) -> Hashable:
         return self.framing, OVERSAMPLING
 
-    def coefficients(self, frames: Tensor, weights: Tensor) -> Tensor:
+    def coefficients(self, windowed: Tensor) -> Tensor:
         """Spectra of frames ``(n_clips, n_frames, n_fft)`` whose middle is put at time 0."""
         middle = self.framing.n_fft // 2
-        zeros = frames.new_zeros(()).expand(*frames.shape[:2], (OVERSAMPLING - 1) * self.framing.n_fft)
-        weighted = frames * weights
-        spectrum: Tensor = torch.fft.rfft(torch.cat([weighted[..., middle:], zeros, weighted[..., :middle]], dim=-1))
+        zeros = windowed.new_zeros(()).expand(*windowed.shape[:2], (OVERSAMPLING - 1) * self.framing.n_fft)
+        spectrum: Tensor = torch.fft.rfft(torch.cat([windowed[..., middle:], zeros, windowed[..., :middle]], dim=-1))
         return spectrum
 
 
