@@ -4,6 +4,7 @@
     report = specconv.convert("audio/", job, "out/")
     data = specconv.ShardDataset("out/", "mel")
     layer = specconv.build_transform({"type": "mel", "n_fft": 1024, "n_mels": 64}, sample_rate=16000)
+    back = specconv.build_inverse(specconv.build_transform({"type": "stft"}, sample_rate=16000))
 
 The names are loaded on first use, so that ``specconv --help`` does not wait for torch.
 """
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from specconv.pipeline.convert import convert as convert
     from specconv.shards import ShardDataset as ShardDataset
     from specconv.transforms import TransformSet as TransformSet
+    from specconv.transforms import build_inverse as build_inverse
     from specconv.transforms import build_transform as build_transform
 
 __version__ = "0.1.0"
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_config": "specconv.config",
     "build_transform": "specconv.transforms",
+    "build_inverse": "specconv.transforms",
     "TransformSet": "specconv.transforms",
     "convert": "specconv.pipeline",
     "ShardDataset": "specconv.shards",

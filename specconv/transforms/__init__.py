@@ -60,6 +60,11 @@ def build_transform(
     given: an entry of a config's ``transforms``, as ``{"type": "mel", "n_fft": 1024, "n_mels": 64}``.
     sample_rate: Hz. engine: overrides the entry's. trainable: kernels and weights become parameters (conv1d).
     Raises ParameterError with every fault found.
+
+    float32 and float64 waveforms are computed as they are; float16 and bfloat16 in float32, autocast or not.
+    ``torch.compile`` takes every transform, in one graph all but cqt, vqt and gammatone by the fft engine, whose weights
+    NumPy builds once the clip's length is known: they break the graph. ``torch.export`` takes every transform for the
+    shape it is given, with ``strict=True`` all but these three. By engine conv1d they have neither limit.
     """
     parameters = given if isinstance(given, TransformParameters) else transform_parameters(given)
     if engine is not None:
