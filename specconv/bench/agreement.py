@@ -8,7 +8,7 @@ error of any coefficient relative to the largest; beyond its tolerance a row is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ PEER_TOLERANCES: Mapping[str, float] = {
     "cfp": 1e-2,
     "cqt": 5e-2,  # downsampling between octaves: librosa is off by up to 2 %
     "vqt": 5e-2,
+}
+
+_LINEAR: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "decibel": lambda level: 10 ** (level.astype(np.float64) / 20),
+    "log": lambda level: np.exp(level.astype(np.float64)),
 }
 
 EXCERPT = 132_300  # samples of a clip that are compared
@@ -88,8 +93,8 @@ def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Ten
 def compare(result: Any, wanted: Definition, scale: str, tolerance: float) -> Agreement:
     """How well ``result (1, n_bins, n_frames)`` agrees with ``wanted``.
 
-    scale: a phase is not compared, for that of a silent bin is anyone's. One frame more or less at the end, about which
-    libraries disagree, is forgiven.
+    scale: a phase is not compared, for that of a silent bin is anyone's; levels are as magnitudes, for those of
+    nearly silent bins are all rounding. One frame more or less at the end, about which libraries disagree, is forgiven.
     """
     if scale == "phase":
         return Agreement(None, tolerance, "the phase of a silent bin is arbitrary")
@@ -102,7 +107,8 @@ def compare(result: Any, wanted: Definition, scale: str, tolerance: float) -> Ag
         return Agreement(math.inf, tolerance, "values that are not finite")
     values = values[:, :: wanted.step]
     frames = min(values.shape[1], wanted.values.shape[1])
-    return Agreement(relative_error(values[:, :frames], wanted.values[:, :frames]), tolerance)
+    linear = _LINEAR.get(scale, np.asarray)
+    return Agreement(relative_error(linear(values[:, :frames]), linear(wanted.values[:, :frames])), tolerance)
 
 
 def relative_error(values: NDArray[Any], reference: NDArray[Any]) -> float:

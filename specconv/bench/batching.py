@@ -46,6 +46,8 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
     """
     most = min(len(batch), prepared.largest_batch or len(batch))
     most = max(1, min(most, int(LARGEST_SHARE * memory / (COPIES_KEPT * clip_bytes))))
+    if prepared.all_at_once:
+        return most
     best, least = 1, float("inf")
     for size in (*(size for size in CANDIDATES if size < most), most) if most > 1 else ():
         try:

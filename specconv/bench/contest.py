@@ -41,7 +41,7 @@ class Contest:
 
     device: of specconv, and of every peer that runs on it; the others run on the CPU.
     against: names of peers; rounds: measurements of each contestant.
-    clip_by_clip: peers whose users call them so are timed that way, too.
+    in_depth: peers are timed with the batch of their users, too, and so are the bare FFTs of short-time spectra.
     """
 
     suite: str
@@ -49,7 +49,7 @@ class Contest:
     device: str = "cpu"
     against: Sequence[str] = ()
     rounds: int = 5
-    clip_by_clip: bool = False
+    in_depth: bool = False
     progress: Progress = lambda _: None
 
     def __post_init__(self) -> None:
@@ -66,9 +66,7 @@ class Contest:
         for given in transforms:
             lineup = Lineup(given, self.sample_rate, self.device, clips.first[0, :EXCERPT])
             title = str(given.get("name") or given["type"])
-            rows += self._hold(
-                title, list(lineup.contestants(self.against, clip_by_clip=self.clip_by_clip)), [given], clips
-            )
+            rows += self._hold(title, list(lineup.contestants(self.against, in_depth=self.in_depth)), [given], clips)
         return rows
 
     def time_together(self, title: str, transforms: Sequence[Given], clips: Clips) -> Row:

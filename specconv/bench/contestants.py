@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,10 +21,12 @@ from specconv.bench.agreement import (
     definition,
 )
 from specconv.bench.peers import PEERS, Peer, Prepared
-from specconv.bench.peers.base import exponent_of
+from specconv.bench.peers.base import UsualBatch, exponent_of
 from specconv.bench.rows import TOGETHER
+from specconv.engines.framed_fft import CPU_BLOCK, Framing
 from specconv.errors import ParameterError
 from specconv.transforms import TransformParameters, TransformSet, build_transform, transform_parameters
+from specconv.transforms.framed import FramedParameters
 
 Given = Mapping[str, Any]  # a transform's parameters, as build_transform takes them
 
@@ -47,9 +50,6 @@ class Contestant:
     load: Callable[[], None] = lambda: None
 
 
-CLIP_BY_CLIP = "clip by clip"
-
-
 class Lineup:
     """All contestants for one transform.
 
@@ -62,10 +62,11 @@ class Lineup:
         self.parameters = transform_parameters(given)
         self._definitions: dict[str, Definition] = {}
 
-    def contestants(self, against: Sequence[str], *, clip_by_clip: bool = False) -> Iterator[Contestant]:
+    def contestants(self, against: Sequence[str], *, in_depth: bool = False) -> Iterator[Contestant]:
         """specconv first, then the peers named, each after its own specconv if it needs one.
 
-        clip_by_clip: peers whose users call them so take part that way, too.
+        in_depth: peers also take part with the batch that their users give them, where they have such a habit, and
+        beside transforms of short-time spectra stand the FFTs of their frames alone.
         """
         seen = {work_of(self.parameters)}
         yield self._ours("specconv", self.given, self.parameters)
@@ -83,9 +84,12 @@ class Lineup:
             for method in peer.methods.get(self.given["type"], ("",)):
                 work = work_of(parameters) if parameters else ""
                 yield self._peer(peer, method, asked, work)
-                if clip_by_clip and peer.called_clip_by_clip:
-                    looped = self._peer(peer, method, asked, work)
-                    yield replace(looped, library=f"{looped.library} {CLIP_BY_CLIP}", prepare=_one_at_a_time(looped))
+                if in_depth and peer.usual_batch:
+                    usual = self._peer(peer, method, asked, work)
+                    prepare = partial(_with_usual_batch, usual, peer.usual_batch)
+                    yield replace(usual, library=f"{usual.library} {peer.usual_batch}", prepare=prepare)
+        if in_depth and isinstance(self.parameters, FramedParameters):
+            yield bare_fft(self.parameters.framing, self.device, work_of(self.parameters))
 
     def _ours(self, library: str, asked: Given, parameters: TransformParameters) -> Contestant:
         def prepare() -> Prepared:
@@ -106,11 +110,14 @@ class Lineup:
         return Contestant(library, peer.version() or "", device, asked, work, prepare, judge, peer.load)
 
     def _judge(self, asked: Given, tolerance: float) -> Callable[[Any], Agreement]:
+        # What is no level: coefficients of levels, and whatever layers make of them.
+        scale = "as stored" if self.parameters.type == "mfcc" or self.parameters.then else self.parameters.scale
+
         def judge(result: Any) -> Agreement:
             key = json.dumps(asked, sort_keys=True, default=str)
             if key not in self._definitions:
                 self._definitions[key] = definition(asked, self.sample_rate, self.excerpt)
-            return compare(result, self._definitions[key], self.parameters.scale, tolerance)
+            return compare(result, self._definitions[key], scale, tolerance)
 
         return judge
 
@@ -137,8 +144,31 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
     return Contestant("specconv", __version__, device, parameters, TOGETHER, prepare, judge)
 
 
-def _one_at_a_time(contestant: Contestant) -> Callable[[], Prepared]:
-    return lambda: replace(contestant.prepare(), largest_batch=1)
+def bare_fft(framing: Framing, device: str, work: str) -> Contestant:
+    """The FFTs of as many frames, over and over of the same ones, from cache to cache: what remains is avoidable."""
+
+    def prepare() -> Prepared:
+        frames = torch.randn(max(1, CPU_BLOCK // framing.n_fft), framing.n_fft, device=device)
+
+        def run(waveforms: torch.Tensor) -> None:
+            left = len(waveforms) * framing.n_frames(waveforms.shape[1])
+            while left > 0:
+                torch.fft.rfft(frames[:left])
+                left -= len(frames)
+
+        return Prepared(run, all_at_once=True)
+
+    def judge(_: Any) -> Agreement:
+        return Agreement(None, OWN_TOLERANCE, "no specgram, but the FFTs of as many frames and nothing else")
+
+    return Contestant("bare FFT", torch.__version__, device, {}, work, prepare, judge)
+
+
+def _with_usual_batch(contestant: Contestant, batch: UsualBatch) -> Prepared:
+    prepared = contestant.prepare()
+    if batch == "all at once":
+        return replace(prepared, all_at_once=prepared.largest_batch is None)
+    return replace(prepared, largest_batch=1)
 
 
 _COSTING = (

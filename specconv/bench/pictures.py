@@ -29,6 +29,7 @@ _COLOURS = {
     "nnaudio": _PINK,
     "nnaudio2": _SKY,
     "kapre": _YELLOW,
+    "bare": "#ffffff",
 }
 _HATCHES = {
     "specconv": ("", "||", "--"),

@@ -111,7 +111,7 @@ def _maps(
     progress("reading the clips")
     clips = maps_clips(audio, QUICK_CLIPS if scale == "quick" else None)
     peers = tuple(PEERS) if against is None else against
-    contest = Contest("maps", SAMPLE_RATE, device, peers, clip_by_clip=True, progress=progress)
+    contest = Contest("maps", SAMPLE_RATE, device, peers, in_depth=True, progress=progress)
     rows = contest.time_transforms(MAPS, clips)
     return BenchReport(
         "maps",

@@ -117,7 +117,11 @@ def test_times_of_several_chunks_add_up(noise: torch.Tensor, monkeypatch: pytest
     assert row.timing.rounds == (2.0, 2.0)
 
 
-def test_a_library_that_fails_at_the_second_chunk_has_no_time(noise: torch.Tensor, stand_in: StandIn) -> None:
+def test_a_library_that_fails_at_the_second_chunk_has_no_time(
+    noise: torch.Tensor, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specconv.bench.contest.fastest_batch", lambda _, batch, *__, **___: len(batch))
+
     def fail_on_two(specgrams: torch.Tensor) -> torch.Tensor:
         if len(specgrams) == 2:
             raise torch.OutOfMemoryError("no memory")
@@ -249,13 +253,19 @@ def test_layers_after_a_transform_are_specconvs_own(noise: torch.Tensor, stand_i
     assert stand_in.batches
 
 
-def test_a_library_that_is_called_in_a_loop_is_timed_so_too(noise: torch.Tensor, stand_in: StandIn) -> None:
-    assert [row.library for row in hold(noise, STFT, clip_by_clip=True)] == ["specconv", "standin"]
-    stand_in.called_clip_by_clip = True  # type: ignore[misc]
+def test_a_library_is_timed_as_it_is_called_too(noise: torch.Tensor, stand_in: StandIn) -> None:
+    assert [row.library for row in hold(noise, STFT, in_depth=True)] == ["specconv", "standin", "bare FFT"]
+    stand_in.usual_batch = "clip by clip"  # type: ignore[misc]
     assert [row.library for row in hold(noise, STFT)] == ["specconv", "standin"]
     stand_in.batches.clear()
-    rows = hold(noise, STFT, clip_by_clip=True)
-    assert [row.library for row in rows] == ["specconv", "standin", "standin clip by clip"]
-    assert {row.status for row in rows} == {"ok"}
+    rows = hold(noise, STFT, in_depth=True)
+    assert [row.library for row in rows] == ["specconv", "standin", "standin clip by clip", "bare FFT"]
+    assert {row.status for row in rows[:3]} == {"ok"}
+    assert rows[3].status.startswith("not compared: no specgram")
     assert rows[2].work == rows[0].work
     assert stand_in.batches.count(1) > len(noise)
+    stand_in.usual_batch = "all at once"  # type: ignore[misc]
+    stand_in.batches.clear()
+    rows = hold(noise, STFT, in_depth=True)
+    assert rows[2].library == "standin all at once"
+    assert stand_in.batches.count(len(noise)) > 1

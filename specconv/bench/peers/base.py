@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -19,6 +19,7 @@ from specconv.bench.machine import package_version
 from specconv.errors import ParameterError, SpecconvError
 from specconv.transforms import TransformParameters, transform_parameters
 
+UsualBatch = Literal["clip by clip", "all at once"]
 Parameters = Mapping[str, Any]  # of one transform, as build_transform takes them
 
 
@@ -72,11 +73,13 @@ class Prepared:
     run: waveforms ``(batch, time)``, float32, on the device -> specgrams ``(batch, n_bins, n_frames)``.
     run_padded: the same for clips padded to one length, with their own lengths; None: it knows nothing of padding.
     largest_batch: more clips at once would change the numbers, as by a maximum over all; None: any number.
+    all_at_once: it is timed with as many clips as memory allows, and not with those that suit it best.
     """
 
     run: Callable[[torch.Tensor], Any]
     run_padded: Callable[[torch.Tensor, Sequence[int]], Any] | None = None
     largest_batch: int | None = None
+    all_at_once: bool = False
 
 
 class Peer(ABC):
@@ -89,8 +92,8 @@ class Peer(ABC):
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     methods: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Transform type -> the library's own names for its ways to it; a type with one way is left out."""
-    called_clip_by_clip: ClassVar[bool] = False
-    """Whether its users call it so, though it takes many clips at once."""
+    usual_batch: ClassVar[UsualBatch | None] = None
+    """How many clips its users give it, where that is not what suits it best."""
     modules: ClassVar[Sequence[str]]  # what is imported of it
     transforms: ClassVar[frozenset[str]]  # the types it has
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from specconv.bench.peers.base import NotRunError, Peer, Prepared, Request
+from specconv.bench.peers.base import NotRunError, Peer, Prepared, Request, UsualBatch
 
 _FRAMES = {key: key for key in ("n_fft", "win_length", "hop_length", "window", "center", "pad_mode")}
 _MEL = _FRAMES | {"n_mels": "n_mels", "f_min": "fmin", "f_max": "fmax", "norm": "norm", "mel_scale": "htk"}
@@ -31,7 +31,7 @@ class Librosa(Peer):
     parity: ClassVar[str] = "librosa"
     package: ClassVar[str] = "librosa"
     install: ClassVar[str] = "pip install librosa"
-    called_clip_by_clip: ClassVar[bool] = True
+    usual_batch: ClassVar[UsualBatch | None] = "clip by clip"
     modules: ClassVar[Sequence[str]] = ("librosa", "librosa.feature")
     transforms: ClassVar[frozenset[str]] = frozenset(NAMES)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from specconv.bench.peers.base import NotRunError, Peer, Prepared, Request
+from specconv.bench.peers.base import NotRunError, Peer, Prepared, Request, UsualBatch
 
 _FRAMES = {key: key for key in ("n_fft", "win_length", "hop_length", "center", "pad_mode")} | {
     "window": "window_fn",
@@ -33,6 +33,7 @@ class Torchaudio(Peer):
     package: ClassVar[str] = "torchaudio"
     install: ClassVar[str] = "pip install torchaudio"
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda", "mps"})
+    usual_batch: ClassVar[UsualBatch | None] = "all at once"
     modules: ClassVar[Sequence[str]] = ("torchaudio.transforms",)
     transforms: ClassVar[frozenset[str]] = frozenset({"stft", "mel", "mfcc"})
 
