@@ -118,7 +118,11 @@ def _maps(
         "MAPS: STFT, mel and CQT of short clips",
         describe_machine(device, [PEERS[name].package for name in contest.against]),
         rows,
-        notes=[*_notes(clips, contest), "The published times are of 1,770 clips."],
+        notes=[
+            *_notes(clips, contest),
+            "All at once, clip by clip: with the batch that its users give it. Bare FFT: of as many frames, nothing else.",
+            "The published times are of 1,770 clips.",
+        ],
         published=MAPS_PUBLISHED,
         growth=time_growth(MAPS, replace(contest, against=(), rounds=3)),
     )
