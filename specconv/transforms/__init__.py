@@ -62,9 +62,9 @@ def build_transform(
     Raises ParameterError with every fault found.
 
     float32 and float64 waveforms are computed as they are; float16 and bfloat16 in float32, autocast or not.
-    ``torch.compile`` takes every transform, in one graph all but cqt, vqt and gammatone by the fft engine, whose weights
-    NumPy builds once the clip's length is known: they break the graph. ``torch.export`` takes every transform for the
-    shape it is given, with ``strict=True`` all but these three. By engine conv1d they have neither limit.
+    ``torch.compile`` takes every transform, in one graph all but cqt, vqt and gammatone by the fft engine: NumPy builds
+    their weights once the clip's length is known, which breaks the graph. ``torch.export`` takes every transform for
+    the shape it is given, with ``strict=True`` all but these three. By engine conv1d they have neither limit.
     """
     parameters = given if isinstance(given, TransformParameters) else transform_parameters(given)
     if engine is not None:

@@ -24,6 +24,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "layered mel": {"type": "mel", "n_fft": 128, "n_mels": 10, "then": [{"layer": "normalization", "over": "freq"}]},
     "mfcc": {"type": "mfcc", "n_fft": 128, "n_mels": 10, "n_mfcc": 5},
     "cqt": {"type": "cqt", "n_bins": 12, "f_min": 400.0, "hop_length": 64},
+    "cfp": {"type": "cfp", "n_fft": 256, "f_min": 300.0, "hop_length": 100},
+    "gammatonegram": {"type": "gammatonegram", "n_fft": 128, "n_bins": 6},
+    "filtered stft": {"type": "stft", "n_fft": 64, "then": [{"layer": "filterbank", "n_filters": 5}]},
     "gammatone": {"type": "gammatone", "n_bins": 6, "hop_length": 64, "f_min": 300.0},
 }
 FOLDED = [("cqt", "fft"), ("gammatone", "fft")]
