@@ -255,6 +255,7 @@ def test_faults_of_a_mel(entry: dict[str, Any], message: str) -> None:
             {"type": "gammatone", "parity": "librosa"},
             "parity: is librosa, which has no gammatone to agree with; leave parity out",
         ),
+        ({"type": "mfcc", "lifter": 1e-300}, "lifter: is 1e-300; must be 0 (none) or at least 1: raise it"),
         ({"type": "mfcc", "n_mfcc": 129}, "n_mfcc: 129 coefficients exceed n_mels, 128; lower n_mfcc or raise n_mels"),
         (
             {"type": "stft", "f_min": 20.0},
@@ -544,7 +545,8 @@ entries = st.one_of(
     st.fixed_dictionaries({"type": st.just("stft")}, optional={**common, **framed, "scale": scales}),
     st.fixed_dictionaries({"type": st.just("mel")}, optional={**common, **mel, "scale": scales}),
     st.fixed_dictionaries(
-        {"type": st.just("mfcc")}, optional={**common, **mel, "n_mfcc": st.integers(1, 20), "lifter": st.floats(0, 30)}
+        {"type": st.just("mfcc")},
+        optional={**common, **mel, "n_mfcc": st.integers(1, 20), "lifter": st.just(0.0) | st.floats(1, 30)},
     ),
     st.fixed_dictionaries({"type": st.just("cqt"), **bins}, optional={**common, **cqt, "scale": scales}),
     st.fixed_dictionaries(

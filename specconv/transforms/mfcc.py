@@ -37,7 +37,7 @@ class MfccParameters(MelParameters):
     """Parameters of ``type: mfcc``: those of mel, and
 
     n_mfcc: coefficients kept. scale: decibel (of the mel power) or log, before the cosine transform.
-    dct_norm: ortho, or none. lifter: 0, or the L of ``1 + L/2 sin(π n / L)``.
+    dct_norm: ortho, or none. lifter: 0, or the L of ``1 + L/2 sin(π n / L)``, from 1 on.
     """
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -54,6 +54,8 @@ class MfccParameters(MelParameters):
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
+        if 0 < self.lifter < 1:
+            yield Fault("lifter", f"is {self.lifter:g}; must be 0 (none) or at least 1: raise it")
         if self.n_mfcc > self.n_mels:
             yield Fault(
                 "n_mfcc", f"{self.n_mfcc} coefficients exceed n_mels, {self.n_mels}; lower n_mfcc or raise n_mels"

@@ -25,10 +25,11 @@ LONG = 2**40  # frames: more than any recording has
 
 
 def shortest_stream(transforms: Sequence[Transform]) -> int:
-    """Samples from which on a recording, as a whole, is cut on the same grid as a stream."""
+    """Samples from which on a recording has a frame of each and, as a whole, is cut on the same grid as a stream."""
     n_samples = 1
     for transform in transforms:
-        while transform.reach.grid(transform.n_frames(n_samples)) != transform.reach.grid(LONG):
+        grid = transform.reach.grid
+        while not (n_frames := transform.n_frames(n_samples)) or grid(n_frames) != grid(LONG):
             n_samples *= 2
     return n_samples
 

@@ -33,7 +33,7 @@ def alone(path: Path, document: Mapping[str, Any]) -> Specgrams:
     """The specgrams of one file: no shard, no neighbours, no padding."""
     job = load_config(document)
     clip = load(path, AudioFormat(job.audio.sample_rate, job.audio.channels, job.audio.duration))
-    transforms = [build_transform(transform, clip.sample_rate) for transform in job.transforms]
+    transforms = [build_transform(transform, clip.sample_rate).eval() for transform in job.transforms]
     return {transform.name: transform(clip.waveform).numpy() for transform in transforms}
 
 
