@@ -18,7 +18,7 @@ import specconv
 from specconv.errors import ParameterError
 
 RATE = 8000
-EXAMPLES = 50
+EXAMPLES = 80
 ROUNDED, STEEP = 1e-6, 3e-5  # of the peak
 UNSHRUNK = [Phase.explicit, Phase.generate]  # making a failing example smaller takes minutes
 Strategy = st.SearchStrategy[dict[str, Any]]
