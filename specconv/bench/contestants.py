@@ -84,7 +84,7 @@ class Lineup:
             for method in peer.methods.get(self.given["type"], ("",)):
                 work = work_of(parameters) if parameters else ""
                 yield self._peer(peer, method, asked, work)
-                if in_depth and peer.usual_batch:
+                if in_depth and peer.usual_batch and self.given["type"] in peer.transforms:
                     usual = self._peer(peer, method, asked, work)
                     prepare = partial(_with_usual_batch, usual, peer.usual_batch)
                     yield replace(usual, library=f"{usual.library} {peer.usual_batch}", prepare=prepare)
