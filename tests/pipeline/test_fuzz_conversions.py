@@ -19,7 +19,7 @@ from specconv.errors import ParameterError
 
 RATE = 8000
 EXAMPLES = 80
-ROUNDED, STEEP, ROOTS = 1e-6, 3e-5, 1e-3  # of the peak, by what becomes of the last bit: CFP takes roots of it
+ROUNDED, STEEP, ROOTS = 3e-6, 3e-5, 1e-3  # of the peak, by what becomes of the last bit: CFP takes roots of it
 UNSHRUNK = [Phase.explicit, Phase.generate]  # making a failing example smaller takes minutes
 Strategy = st.SearchStrategy[dict[str, Any]]
 Clip = tuple[int, int, int, str]
