@@ -76,18 +76,17 @@ def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Ten
     Only every STEP-th frame, by as large a hop, where a frame does not depend on the others. What cannot be had by
     correlation (nnAudio's CFP) is computed by FFT, in float64 too.
     """
-    parameters = transform_parameters(given)
+    parameters, step = transform_parameters(given), 1
+    whole = build_transform(parameters, sample_rate, engine="fft")
+    if parameters.scale != "decibel" and not parameters.then:  # decibels may end below the clip's maximum
+        step = STEP
+        parameters = parameters.model_copy(update={"hop_length": STEP * whole.hop_length})
     try:
         exact = build_transform(parameters, sample_rate, engine="conv1d")
     except ParameterError:
         exact = build_transform(parameters, sample_rate, engine="fft")
-    n_frames, step = exact.n_frames(len(waveform)), 1
-    if parameters.scale != "decibel" and not parameters.then:  # decibels may end below the clip's maximum
-        step, engine = STEP, exact.parameters_given.engine
-        sparse = parameters.model_copy(update={"hop_length": STEP * exact.hop_length})
-        exact = build_transform(sparse, sample_rate, engine=engine)
     with torch.inference_mode():
-        return Definition(as_array(exact.double()(waveform.cpu().double())), step, n_frames)
+        return Definition(as_array(exact.double()(waveform.cpu().double())), step, whole.n_frames(len(waveform)))
 
 
 def compare(result: Any, wanted: Definition, scale: str, tolerance: float) -> Agreement:

@@ -6,6 +6,7 @@ F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fou
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -57,15 +58,22 @@ def cosine_terms(spec: WindowSpec) -> tuple[float, ...] | None:
 
 
 def window(spec: WindowSpec, length: int, *, periodic: bool = True) -> NDArray[np.float64]:
-    """The window, ``(length,)``, as `scipy.signal.get_window` has it; symmetric if not periodic.
+    """The window, ``(length,)``, read-only, as `scipy.signal.get_window` has it; symmetric if not periodic.
 
     Raises ParameterError if scipy knows no such window, or it needs a parameter that is not given.
     """
-    name = _OTHER_NAMES.get(spec, spec) if isinstance(spec, str) else spec
     try:
-        return np.asarray(get_window(name, length, fftbins=periodic), dtype=np.float64)  # type: ignore[arg-type]
+        return _sampled(spec, length, periodic)
     except (ValueError, TypeError) as error:
         raise ParameterError([Fault("window", f"is {spec!r}, which is no window: {error}")]) from error
+
+
+@lru_cache(maxsize=4)  # a bank of thousands of kernels of one length asks for the same one every time
+def _sampled(spec: WindowSpec, length: int, periodic: bool) -> NDArray[np.float64]:
+    name = _OTHER_NAMES.get(spec, spec) if isinstance(spec, str) else spec
+    values = np.array(get_window(name, length, fftbins=periodic), dtype=np.float64)  # type: ignore[arg-type]
+    values.flags.writeable = False
+    return values
 
 
 def window_norms(spec: WindowSpec, lengths: NDArray[np.int64], order: float) -> NDArray[np.float64]:
