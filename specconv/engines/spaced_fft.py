@@ -63,19 +63,23 @@ class Interpolation(nn.Module):
         points = OVERSAMPLING * n_fft
         columns, real, imaginary = _weights(frequencies, points)
         self._columns, self._weights = Constant(columns), [Constant(real), Constant(imaginary)]
-        self._matrices = [Constant(_matrix(columns, values, points)) for values in (real, imaginary)]
+        self._matrix = Constant(_matrix(columns, real, imaginary, points))
         # Phases count from the frame's first sample.
         self._phases = Constant(np.exp(-2j * np.pi * frequencies * (n_fft // 2))[:, None])
 
     def forward(self, spectrum: Tensor) -> SpacedCoefficients:
         clips, frames, points = spectrum.shape
-        parts = torch.view_as_real(spectrum).permute(3, 2, 0, 1).reshape(2, points, clips * frames)
+        parts = torch.view_as_real(spectrum)
         if parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling():
-            sums = [matrix.like(parts) @ part for matrix, part in zip(self._matrices, parts, strict=True)]
+            # Real and imaginary parts as they lie, so that one pass turns them and one product sums them.
+            sums = self._matrix.like(parts) @ parts.permute(2, 3, 0, 1).reshape(2 * points, clips * frames)
+            real, imaginary = sums.view(2, -1, clips, frames).transpose(1, 2)
         else:
-            columns = self._columns.like(parts)
-            sums = [_sum(part, columns, w.like(parts)) for w, part in zip(self._weights, parts, strict=True)]
-        real, imaginary = (values.view(-1, clips, frames).transpose(0, 1) for values in sums)
+            columns, parts = self._columns.like(parts), parts.permute(3, 2, 0, 1)
+            real, imaginary = (
+                _sum(part, columns, weights.like(parts)).transpose(0, 1)
+                for weights, part in zip(self._weights, parts, strict=True)
+            )
         return SpacedCoefficients(real, imaginary, self._phases)
 
 
@@ -94,7 +98,7 @@ class SpacedCoefficients:
     @property
     def power(self) -> Tensor:
         if self._power is None:
-            self._power = self._real * self._real + self._imaginary * self._imaginary
+            self._power = torch.addcmul(self._real * self._real, self._imaginary, self._imaginary)
         return self._power
 
     @property
@@ -128,15 +132,22 @@ def _weights(
     return columns, values, np.where(mirrored, -values, values)
 
 
-def _matrix(columns: NDArray[np.int64], values: NDArray[np.float64], n_points: int) -> csr_array:
-    """The same as a matrix ``(n_bins, n_points // 2 + 1)``."""
-    rows = np.repeat(np.arange(len(columns)), TAPS)
-    return csr_array((values.ravel(), (rows, columns.ravel())), shape=(len(columns), n_points // 2 + 1))
+def _matrix(
+    columns: NDArray[np.int64], real: NDArray[np.float64], imaginary: NDArray[np.float64], n_points: int
+) -> csr_array:
+    """The same as a matrix ``(2 · n_bins, 2 · (n_points // 2 + 1))``.
+
+    Of points whose real and imaginary parts alternate it makes all real parts, then all imaginary ones.
+    """
+    rows = np.repeat(np.arange(2 * len(columns)), TAPS)
+    of = np.concatenate([2 * columns.ravel(), 2 * columns.ravel() + 1])
+    values = np.concatenate([real.ravel(), imaginary.ravel()])
+    return csr_array((values, (rows, of)), shape=(2 * len(columns), 2 * (n_points // 2 + 1)))
 
 
 def _sum(points: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
     """The same tap by tap, where no sparse product can go: with a gradient, on a GPU, in a compiled graph."""
     total = torch.zeros((), dtype=points.dtype, device=points.device)
     for tap in range(TAPS):
-        total = total + points[columns[:, tap]] * weights[:, tap, None]
+        total = total + points[columns[:, tap]] * weights[:, tap, None, None]
     return total
