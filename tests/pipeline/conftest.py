@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from hostile_files import wav
+from listening import Listening
 from separate_runs import Runs, separate_runs
-
-from specconv.pipeline import Silent
 
 SMALL: Mapping[str, Any] = {
     "audio": {"sample_rate": 16000},
@@ -21,16 +20,6 @@ SMALL: Mapping[str, Any] = {
 
 
 HANGS = 600.0  # seconds
-
-
-class Listening(Silent):
-    """Progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-
-    def notice(self, message: str) -> None:
-        self.notices.append(message)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import Listening
 from hostile_files import wav
+from listening import Listening
 from separate_runs import contents
 
 import specconv

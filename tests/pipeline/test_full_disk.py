@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Listening
 from hostile_files import wav
+from listening import Listening
 from separate_runs import Runs, contents
 
 import specconv

@@ -1,0 +1,13 @@
+"""Progress that keeps what it is told."""
+
+from __future__ import annotations
+
+from specconv.pipeline import Silent
+
+
+class Listening(Silent):
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def notice(self, message: str) -> None:
+        self.notices.append(message)
