@@ -62,17 +62,19 @@ class Interpolation(nn.Module):
         super().__init__()
         points = OVERSAMPLING * n_fft
         columns, real, imaginary = _weights(frequencies, points)
+        self._points = slice(int(columns.min()), int(columns.max()) + 1)  # a narrow band needs few of them
+        columns = columns - self._points.start
         self._columns, self._weights = Constant(columns), [Constant(real), Constant(imaginary)]
-        self._matrix = Constant(_matrix(columns, real, imaginary, points))
+        self._matrix = Constant(_matrix(columns, real, imaginary))
         # Phases count from the frame's first sample.
         self._phases = Constant(np.exp(-2j * np.pi * frequencies * (n_fft // 2))[:, None])
 
     def forward(self, spectrum: Tensor) -> SpacedCoefficients:
-        clips, frames, points = spectrum.shape
-        parts = torch.view_as_real(spectrum)
+        clips, frames, _ = spectrum.shape
+        parts = torch.view_as_real(spectrum)[:, :, self._points]
         if parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling():
             # Real and imaginary parts as they lie, so that one pass turns them and one product sums them.
-            sums = self._matrix.like(parts) @ parts.permute(2, 3, 0, 1).reshape(2 * points, clips * frames)
+            sums = self._matrix.like(parts) @ parts.permute(2, 3, 0, 1).reshape(-1, clips * frames)
             real, imaginary = sums.view(2, -1, clips, frames).transpose(1, 2)
         else:
             columns, parts = self._columns.like(parts), parts.permute(3, 2, 0, 1)
@@ -132,17 +134,15 @@ def _weights(
     return columns, values, np.where(mirrored, -values, values)
 
 
-def _matrix(
-    columns: NDArray[np.int64], real: NDArray[np.float64], imaginary: NDArray[np.float64], n_points: int
-) -> csr_array:
-    """The same as a matrix ``(2 · n_bins, 2 · (n_points // 2 + 1))``.
+def _matrix(columns: NDArray[np.int64], real: NDArray[np.float64], imaginary: NDArray[np.float64]) -> csr_array:
+    """The same as a matrix of ``2 · n_bins`` rows.
 
     Of points whose real and imaginary parts alternate it makes all real parts, then all imaginary ones.
     """
     rows = np.repeat(np.arange(2 * len(columns)), TAPS)
     of = np.concatenate([2 * columns.ravel(), 2 * columns.ravel() + 1])
     values = np.concatenate([real.ravel(), imaginary.ravel()])
-    return csr_array((values, (rows, of)), shape=(2 * len(columns), 2 * (n_points // 2 + 1)))
+    return csr_array((values, (rows, of)), shape=(2 * len(columns), 2 * (int(columns.max()) + 1)))
 
 
 def _sum(points: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
