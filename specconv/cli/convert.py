@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +67,7 @@ def convert(
                     chosen,
                     overwrite=overwrite,
                     strict=strict,
-                    workers=workers or min(8, os.cpu_count() or 1),
+                    workers=workers,
                     part=share,
                     progress=meter,
                 )

@@ -32,7 +32,12 @@ Config = Annotated[
     Path, typer.Option(metavar="FILE", help="YAML that says which spectrograms; see configs/.", show_default=False)
 ]
 Dataset = Annotated[
-    str, typer.Option(metavar="NAME", help="auto (recognised by its files), folder, maps, musicnet or piano-triads.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="auto (recognised by its files), folder, maps, musicnet, piano-triads, maestro, gtzan, esc-50 or "
+        "speech-commands.",
+    ),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.")]
 Against = Annotated[

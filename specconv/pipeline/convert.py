@@ -31,6 +31,8 @@ from specconv.pipeline.report import Progress, Report, Silent, Stopwatch
 from specconv.pipeline.stages import Window, decode_ahead, windows
 from specconv.pipeline.write_behind import WriteBehind
 
+MOST_DECODING = 8  # threads, unless asked for more
+
 
 def convert(
     audio: str | Path,
@@ -72,7 +74,7 @@ def convert(
         chosen,
         overwrite=overwrite,
         strict=strict,
-        workers=workers or min(8, os.cpu_count() or 1),
+        workers=workers,
         part=part,
         progress=progress or Silent(),
     )
@@ -85,7 +87,7 @@ def run(
     *,
     overwrite: bool,
     strict: bool,
-    workers: int,
+    workers: int | None,
     part: tuple[int, int],
     progress: Progress,
 ) -> Report:
@@ -100,7 +102,7 @@ def run(
         with (
             WriteBehind(plan, clock, strict=strict) as writing,
             Computing(plan.transforms, device) as computing,
-            closing(decode_ahead(plan, output.todo, workers)) as decoded,
+            closing(decode_ahead(plan, output.todo, workers or min(MOST_DECODING, os.cpu_count() or 1))) as decoded,
         ):
             for window in windows(plan, decoded):
                 seconds = _convert_window(plan, window, computing, writing, clock)
