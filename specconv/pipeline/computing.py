@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from specconv.audio import similar_lengths
 from specconv.pipeline.failures import is_out_of_memory
+from specconv.pipeline.threads import pool
 from specconv.transforms import TransformSet
 
 Frames = NDArray[Any]
@@ -36,7 +36,7 @@ class Computing:
         cores = torch.get_num_threads()
         self._shares = min(cores, MOST_THREADS) if device.type == "cpu" else 1
         self._cores = cores
-        self._pool = ThreadPoolExecutor(self._shares, thread_name_prefix="compute")
+        self._pool = pool(self._shares, "compute", cores=max(1, cores // self._shares))
 
     def __enter__(self) -> Computing:
         torch.set_num_threads(max(1, self._cores // self._shares))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from specconv.audio import LoadedClip, load_at_most
 from specconv.datasets import ClipRef
 from specconv.pipeline.failures import Failure, failure_of
 from specconv.pipeline.plan import Plan, ShardPlan
+from specconv.pipeline.threads import pool
 
 WINDOW_BYTES = 2**27  # waveforms and specgrams that are in memory together, a few times over
 WINDOW_CLIPS = 256
@@ -66,7 +67,7 @@ def decode_ahead(plan: Plan, shards: Sequence[ShardPlan], workers: int) -> Gener
         waiting.add(decoded)
         return decoded
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    decoding = pool(workers, "decode")
     try:
         for shard in shards:
             for clip in shard.clips:
@@ -74,11 +75,11 @@ def decode_ahead(plan: Plan, shards: Sequence[ShardPlan], workers: int) -> Gener
                     decoded = pending.popleft().result()
                     waiting.remove(decoded)
                     yield decoded
-                pending.append(pool.submit(decode, shard, clip))
+                pending.append(decoding.submit(decode, shard, clip))
         while pending:
             yield pending.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        decoding.shutdown(wait=True, cancel_futures=True)
 
 
 class _Waiting:
