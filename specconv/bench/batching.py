@@ -11,6 +11,8 @@ from specconv.bench.peers import Prepared
 from specconv.bench.timing import Clock
 
 CANDIDATES = (1, 4, 16, 64, 250, 1000)  # clips; the published experiments took 1000
+SAMPLE = 32  # clips that every candidate computes: memory that one batch leaves is the next one's
+TRIES, LONG_ENOUGH = 4, 0.2  # measurements of a candidate; s, after which there are no more
 WORTH_TRYING = 1.1  # a larger batch so many times slower a clip than the best so far ends the search
 LARGEST_SHARE = 0.25  # of the memory, that the outputs of one batch may need with what a library keeps beside them
 COPIES_KEPT = 6  # outputs' worth of memory that a library may need at once: real, imaginary, squares, padding
@@ -41,8 +43,8 @@ def in_batches(prepared: Prepared, batches: Iterable[Batch], size: int) -> Calla
 def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes: int, memory: int) -> int:
     """The number of clips of CANDIDATES that takes the least time a clip; all of ``batch`` if it has fewer.
 
-    clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run twice, the second time
-    measured. One that fails for want of memory ends the search; an error of a single clip is the caller's.
+    clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run over SAMPLE clips or
+    one batch of its own, once and then measured, the shortest of several times counting. One that fails for want of memory ends the search; an error of a single clip is the caller's.
     """
     most = min(len(batch), prepared.largest_batch or len(batch))
     most = max(1, min(most, int(LARGEST_SHARE * memory / (COPIES_KEPT * clip_bytes))))
@@ -51,9 +53,13 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
     best, least = 1, float("inf")
     for size in (*(size for size in CANDIDATES if size < most), most) if most > 1 else ():
         try:
-            call = in_batches(prepared, [batch.part(0, size)], size)
+            clips = min(len(batch), max(size, SAMPLE))
+            call = in_batches(prepared, [batch.part(0, clips)], size)
             clock(call, 1)
-            seconds = clock(call, 1) / size
+            times = [clock(call, 1)]
+            while len(times) < TRIES and sum(times) < LONG_ENOUGH:
+                times.append(clock(call, 1))
+            seconds = min(times) / clips
         except Exception as fault:
             if size == 1 or not is_out_of_memory(fault):
                 raise

@@ -193,16 +193,19 @@ def test_the_batch_is_the_one_with_the_least_time_a_clip() -> None:
     def clock(call: Any, _: int) -> float:
         asked.clear()
         call()
-        return {1: 1.0, 4: 2.0, 16: 32.0}.get(asked[0], 1e9)
+        return sum({1: 1.0, 4: 2.0, 16: 32.0}.get(size, 1e9) for size in asked)
 
     assert fastest_batch(prepared, Batch(torch.zeros(50, 10)), clock, clip_bytes=1, memory=10**9) == 4
 
 
 def test_no_batch_is_larger_than_memory_or_library_allow() -> None:
-    prepared = Prepared(lambda _: None)
+    asked: list[int] = []
+    prepared = Prepared(lambda waveforms: asked.append(len(waveforms)))
 
-    def clock(_: Any, __: int) -> float:
-        return 1.0  # the larger the better
+    def clock(call: Any, _: int) -> float:
+        asked.clear()
+        call()
+        return float(len(asked))  # the larger the better
 
     waveforms = Batch(torch.zeros(50, 10))
     assert fastest_batch(prepared, waveforms, clock, clip_bytes=1, memory=10**9) == 50
@@ -211,13 +214,17 @@ def test_no_batch_is_larger_than_memory_or_library_allow() -> None:
 
 
 def test_a_batch_that_needs_too_much_memory_ends_the_search() -> None:
+    asked: list[int] = []
+
     def run(waveforms: torch.Tensor) -> None:
+        asked.append(len(waveforms))
         if len(waveforms) > 4:
             raise MemoryError
 
     def clock(call: Any, _: int) -> float:
+        asked.clear()
         call()
-        return 1.0
+        return float(len(asked))
 
     assert fastest_batch(Prepared(run), Batch(torch.zeros(50, 10)), clock, clip_bytes=1, memory=10**9) == 4
 
