@@ -44,7 +44,8 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
     """The number of clips of CANDIDATES that takes the least time a clip; all of ``batch`` if it has fewer.
 
     clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run over SAMPLE clips or
-    one batch of its own, once and then measured, the shortest of several times counting. One that fails for want of memory ends the search; an error of a single clip is the caller's.
+    one batch of its own, once and then measured, the shortest of several times counting. One that fails for want of
+    memory ends the search; an error of a single clip is the caller's.
     """
     most = min(len(batch), prepared.largest_batch or len(batch))
     most = max(1, min(most, int(LARGEST_SHARE * memory / (COPIES_KEPT * clip_bytes))))
