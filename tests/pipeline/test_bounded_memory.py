@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,20 @@ OUT_OF_MEMORY = [
 ]
 
 
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """One share: all of a window in one batch."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize(("error", "said"), OUT_OF_MEMORY)
 def test_a_device_out_of_memory_is_given_half_with_the_same_numbers(
     clips: Path, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
 ) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: 1)  # one share: all of a window in one batch
     job = {**small, "shards": {"clips": 100}, "audio": {"sample_rate": RATE, "duration": 0.5}}
     specconv.convert(clips, job, tmp_path / "whole")
     device = SmallDevice(monkeypatch, 3 * 8000, error, said)  # nine clips do not fit, nor do five or four
