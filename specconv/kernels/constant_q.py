@@ -54,14 +54,14 @@ def constant_q_lengths(
 ) -> NDArray[np.float64]:
     """Exact lengths of the kernels, ``(n_bins,)``, in fractions of samples."""
     alpha = relative_bandwidth(bins_per_octave)
-    hertz = bandwidth_offset(gamma, bins_per_octave)
+    hertz = bandwidth_offset(gamma, alpha)
     lengths: NDArray[np.float64] = filter_scale * sample_rate / (alpha * frequencies + hertz)
     return lengths
 
 
-def bandwidth_offset(gamma: Bandwidth, bins_per_octave: int) -> float:
-    """γ in Hz; for "erb" the one that makes every bandwidth the same fraction of the ear's."""
-    return relative_bandwidth(bins_per_octave) * ERB_FLOOR / ERB_SLOPE if gamma == "erb" else gamma
+def bandwidth_offset(gamma: Bandwidth, alpha: float) -> float:
+    """γ in Hz; for "erb" the one that makes every bandwidth, ``α f + γ``, the same fraction of the ear's."""
+    return alpha * ERB_FLOOR / ERB_SLOPE if gamma == "erb" else gamma
 
 
 def constant_q_bank(

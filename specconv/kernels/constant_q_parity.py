@@ -60,7 +60,7 @@ def librosa_constant_q_bank(
     exact = constant_q_lengths(sample_rate, frequencies, bins_per_octave, gamma=gamma, filter_scale=filter_scale)
     alpha = relative_bandwidth(bins_per_octave)
     edges = frequencies * (1 + 0.5 * _noise_bandwidth(window) * alpha / filter_scale)
-    highest = float(np.max(edges)) + 0.5 * bandwidth_offset(gamma, bins_per_octave)
+    highest = float(np.max(edges)) + 0.5 * bandwidth_offset(gamma, relative_bandwidth(bins_per_octave))
     octaves = (n_bins - 1 - np.arange(n_bins)) // min(bins_per_octave, n_bins)  # from the top
     decimation = _decimation(octaves, hop_length, sample_rate / 2 / highest)
     lengths = nearest_odd(exact / decimation)
@@ -80,19 +80,23 @@ def nnaudio_constant_q_bank(
     n_bins: int,
     bins_per_octave: int,
     *,
-    gamma: float = 0.0,
+    gamma: Bandwidth = 0.0,
     filter_scale: float = 1.0,
     norm: Norm = 1,
     window: WindowSpec = "hann",
     gain: Gain = "librosa",
 ) -> KernelBank:
-    """nnAudio's CQT1992v2, and what its VQT is meant to be; gain is its ``normalization_type``."""
+    """nnAudio's CQT1992v2, and what its VQT is meant to be; gain is its ``normalization_type``.
+
+    nnAudio's gamma is a number; "erb" is the one that its bandwidths need.
+    """
     exact_bank = constant_q_bank(
         sample_rate, f_min, n_bins, bins_per_octave, gamma=gamma, filter_scale=filter_scale, window=window
     )
     frequencies = exact_bank.center_frequencies
     alpha = 2.0 ** (1.0 / bins_per_octave) - 1.0
-    exact = np.ceil(filter_scale / alpha * sample_rate / (frequencies + gamma / alpha))
+    hertz = frequencies + bandwidth_offset(gamma, alpha) / alpha
+    exact = np.ceil(filter_scale / alpha * sample_rate / hertz)
     lengths = exact.astype(np.int64)
     norms = exact if norm is None else kernel_norms(window, lengths, norm)
     return KernelBank(

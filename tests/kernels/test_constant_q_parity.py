@@ -156,3 +156,11 @@ def test_nnaudios_bank_is_the_top_octave_of_its_vqt(gamma: float) -> None:
     ours = slide(waveform, nnaudio_constant_q_bank(22050, 440, 24, 12, gamma=gamma), 512)
     assert distance(theirs[12:], ours[12:]) < 2e-6
     assert distance(theirs[:12], ours[:12]) > 0.05  # its halved rates delay and alias
+
+
+def test_nnaudios_bank_with_the_ears_bandwidths() -> None:
+    """alpha f + gamma in proportion to 24.7 + 0.108 f, with nnAudio's alpha."""
+    gamma = (2 ** (1 / 12) - 1) * 24.7 / 0.108
+    by_name, by_number = (nnaudio_constant_q_bank(22050, 110, 48, 12, gamma=g) for g in ("erb", gamma))
+    np.testing.assert_array_equal(by_name.lengths, by_number.lengths)
+    np.testing.assert_allclose(by_name.gains, by_number.gains)
