@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -59,8 +60,12 @@ class PaddedWaveform:
         """Frames know nothing of each other."""
         return
 
+    def side_by_side(self, n_clips: int, n_frames: int) -> bool:  # noqa: ARG002
+        """Blocks are large, and so few."""
+        return False
+
     def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
-        """Blocks whose values are waveforms ``(n_clips, (n_frames - 1) · hop_length + left + right)``."""
+        """Blocks that compute waveforms ``(n_clips, (n_frames - 1) · hop_length + left + right)``."""
         n_clips = len(signal.lengths)
         clips, step = n_clips, len(frames)
         if not whole:
@@ -72,7 +77,7 @@ class PaddedWaveform:
                 stop = min(first + step, frames.stop)
                 start = first * self.hop_length - self.left
                 end = (stop - 1) * self.hop_length + self.right
-                yield Block(rows, slice(first, stop), signal.read(rows, start, end))
+                yield Block(rows, slice(first, stop), partial(signal.read, rows, start, end))
 
 
 class Conv1dBank(nn.Module):

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -89,24 +88,28 @@ class FoldedBank(nn.Module):
 class FoldedCoefficients:
     """The coefficients of a `FoldedBank`, each form computed when asked for, ``(n_clips, n_bins, n_frames)``."""
 
+    # Kept by hand: before Python 3.12 cached_property lets only one thread compute at a time, of all instances.
+
     def __init__(self, bank: FoldedBank, stretches: Sequence[Stretch]) -> None:
         self._bank, self._stretches = bank, stretches
+        self._forms: dict[Form, Tensor] = {}
 
-    @cached_property
+    @property
     def complex(self) -> Tensor:
         return self._all("complex")
 
-    @cached_property
+    @property
     def power(self) -> Tensor:
         return self._all("power")
 
-    @cached_property
+    @property
     def magnitude(self) -> Tensor:
         return self._all("magnitude")
 
     def _all(self, form: Form) -> Tensor:
-        values: Tensor = self._untraced(form)
-        return values
+        if form not in self._forms:
+            self._forms[form] = self._untraced(form)
+        return self._forms[form]
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # NumPy plans it by the length of the clip
     def _untraced(self, form: Form) -> Tensor:

@@ -6,7 +6,7 @@ blocks, and a `TransformSet` computes them once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,12 +18,12 @@ class Block:
     """Coefficients of some frames of some clips.
 
     rows: which clips of the batch; frames: which frames, counted from the start of the clip.
-    values: what the front's transforms know how to finish.
+    compute: gives what the front's transforms know how to finish.
     """
 
     rows: slice
     frames: slice
-    values: Any
+    compute: Callable[[], Any]
 
 
 class Front(Protocol):
@@ -32,6 +32,9 @@ class Front(Protocol):
     @property
     def pad_mode(self) -> PadMode:
         """What it sees beyond the ends of a clip."""
+
+    def side_by_side(self, n_clips: int, n_frames: int) -> bool:
+        """Whether blocks of so much are faster several at once, a core each, than one by one on all cores."""
 
     @property
     def key(self) -> Hashable:

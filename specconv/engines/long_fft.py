@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import torch
@@ -97,12 +98,16 @@ class LongSpectrum:
     def n_frames(self, n_samples: int) -> int:
         return 1 + n_samples // self.hop_length
 
+    def side_by_side(self, n_clips: int, n_frames: int) -> bool:  # noqa: ARG002
+        """Blocks are large, and so few."""
+        return False
+
     def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
         """Tiles of clips and frames, one `Stretch` each; when ``whole`` one block with all of its stretches."""
         keep_freed_memory()
         if whole:
             stretches = tuple(self._stretch(signal, rows, frames, n_frames) for rows, n_frames in self._alike(signal))
-            yield Block(slice(0, len(signal.lengths)), slice(frames.start, frames.stop), stretches)
+            yield Block(slice(0, len(signal.lengths)), slice(frames.start, frames.stop), lambda: stretches)
             return
         tiles = 1 if signal.waveforms.device.type == "cpu" else GPU_TILES
         longest = tile_frames(self.hop_length)
@@ -117,7 +122,7 @@ class LongSpectrum:
                 for first in range(own.start // step * step, own.stop, step):
                     part = range(max(first, own.start), min(first + step, own.stop))
                     stretch = self._stretch(signal, rows, part, n_frames)
-                    yield Block(rows, slice(part.start, part.stop), (stretch,))
+                    yield Block(rows, slice(part.start, part.stop), partial(tuple, [stretch]))
 
     def _stretch(self, signal: Padded, rows: slice, frames: range, n_frames: int) -> Stretch:
         frames = range(frames.start, min(frames.stop, n_frames))

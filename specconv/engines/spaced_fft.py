@@ -44,6 +44,10 @@ class OversampledSpectrum(FramedSpectrum):
     def key(self) -> Hashable:
         return self.framing, OVERSAMPLING
 
+    @property
+    def points(self) -> int:
+        return OVERSAMPLING * self.framing.n_fft
+
     def coefficients(self, windowed: Tensor) -> Tensor:
         """Spectra of frames ``(n_clips, n_frames, n_fft)`` whose middle is put at time 0."""
         middle = self.framing.n_fft // 2

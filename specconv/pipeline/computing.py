@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from specconv.audio import similar_lengths
+from specconv.engines.threads import pool
 from specconv.pipeline.failures import is_out_of_memory
-from specconv.pipeline.threads import pool
 from specconv.transforms import TransformSet
 
 Frames = NDArray[Any]

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from specconv.audio import LoadedClip, load_at_most
 from specconv.datasets import ClipRef
+from specconv.engines.threads import pool
 from specconv.pipeline.failures import Failure, failure_of
 from specconv.pipeline.plan import Plan, ShardPlan
-from specconv.pipeline.threads import pool
 
 WINDOW_BYTES = 2**27  # waveforms and specgrams that are in memory together, a few times over
 WINDOW_CLIPS = 256

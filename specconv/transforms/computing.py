@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from specconv.engines.front import Front
+from specconv.engines.front import Block, Front
 from specconv.engines.padding import Padded
+from specconv.engines.threads import side_by_side
 from specconv.errors import ParameterError
 from specconv.layers.base import Layer
 from specconv.transforms.layering import LAYERED_BYTES, room, through, through_one_by_one
@@ -53,21 +54,32 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
 
     Returns, for each transform, ``(batch, n_bins, len(frames))``, before its clip layers.
     """
-    n_clips = len(signal.waveforms)
-    outputs: list[Tensor] = []
-    with _as_it_comes(signal.waveforms.device):
-        for block in front.blocks(signal, frames, whole=_has_gradient(transforms, signal.waveforms)):
-            where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
-            for i, transform in enumerate(transforms):
-                values = transform.finish(block.values)
-                if values.shape[0] == n_clips and values.shape[2] == len(frames):
-                    # The only block; a tensor that two transforms finish with would be one for both.
-                    outputs.append(values.clone() if any(values is other for other in outputs) else values)
-                    continue
-                if i == len(outputs):
-                    outputs.append(room(values, n_clips, len(frames)))
-                outputs[i][block.rows, :, where] = values
-    return outputs
+    n_clips, device = len(signal.waveforms), signal.waveforms.device
+    outputs: dict[int, Tensor] = {}
+
+    def work(block: Block) -> None:
+        coefficients = block.compute()
+        where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
+        for i, transform in enumerate(transforms):
+            values = transform.finish(coefficients)
+            if values.shape[0] == n_clips and values.shape[2] == len(frames):
+                # The only block; a tensor that two transforms finish with would be one for both.
+                outputs[i] = values.clone() if any(values is other for other in outputs.values()) else values
+                continue
+            if i not in outputs:  # nor, perhaps, yet in that of another thread: the first one's stays
+                outputs.setdefault(i, room(values, n_clips, len(frames)))
+            outputs[i][block.rows, :, where] = values
+
+    whole = _has_gradient(transforms, signal.waveforms)
+    blocks = front.blocks(signal, frames, whole=whole)
+    with _as_it_comes(device):
+        alone = whole or device.type != "cpu" or torch.compiler.is_compiling()
+        if not alone and front.side_by_side(n_clips, len(frames)):
+            side_by_side(work, list(blocks))
+        else:
+            for block in blocks:
+                work(block)
+    return [outputs[i] for i in range(len(transforms))]
 
 
 def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequence[int]) -> list[Tensor]:

@@ -74,7 +74,7 @@ class GriffinLim(Inverse):
             signal = Padded(waveforms, None, self._spectrum.pad_mode)
             for block in self._spectrum.blocks(signal, frames, whole=False):
                 where = block.rows, block.frames
-                consistent = block.values.complex.transpose(1, 2)
+                consistent = block.compute().complex.transpose(1, 2)
                 # In the direction of t_i, by a factor that the magnitudes take out again.
                 ahead = torch.view_as_real(consistent - self.momentum / (1 + self.momentum) * previous[where])
                 power = ahead.square().sum(-1).add_(torch.finfo(ahead.dtype).tiny)

@@ -54,7 +54,7 @@ def run(
     n_frames = max(front.n_frames(n) for n in signal.lengths)
     out: Tensor | None = None
     for block in front.blocks(signal, range(n_frames), whole=whole):
-        values: Tensor = getattr(module(block.values), form)
+        values: Tensor = getattr(module(block.compute()), form)
         if whole:
             return values
         if out is None:

@@ -66,7 +66,7 @@ def test_gradients_in_waveform_and_kernels() -> None:
     def of(x: torch.Tensor, *kernels: torch.Tensor) -> torch.Tensor:
         block = next(iter(front.blocks(conv1d.Padded(x, None, "reflect"), range(8), whole=True)))
         state = {f"kernels.{i}": kernel for i, kernel in enumerate(kernels)}
-        return torch.func.functional_call(module, state, (block.values,)).complex
+        return torch.func.functional_call(module, state, (block.compute(),)).complex
 
     kernels = [k.detach().requires_grad_() for k in module.kernels]
     assert torch.autograd.gradcheck(of, (waveforms, *kernels))

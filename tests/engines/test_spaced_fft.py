@@ -29,7 +29,7 @@ def coefficients(n_fft: int, hop: int, win: int, waveforms: torch.Tensor) -> Any
     front = OversampledSpectrum(framing)
     frames = range(front.n_frames(waveforms.shape[1]))
     (block,) = front.blocks(Padded(waveforms, None, "reflect"), frames, whole=True)
-    return Interpolation(frequencies(n_fft), n_fft)(block.values)
+    return Interpolation(frequencies(n_fft), n_fft)(block.compute())
 
 
 def defined(n_fft: int, hop: int, win: int, clip: torch.Tensor) -> np.ndarray[Any, np.dtype[np.complex128]]:
