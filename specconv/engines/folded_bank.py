@@ -106,6 +106,9 @@ class FoldedCoefficients:
     def magnitude(self) -> Tensor:
         return self._all("magnitude")
 
+    def put_magnitude(self, out: Tensor) -> None:
+        out.copy_(self.magnitude)
+
     def _all(self, form: Form) -> Tensor:
         if form not in self._forms:
             self._forms[form] = self._untraced(form)

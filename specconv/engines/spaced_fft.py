@@ -112,6 +112,9 @@ class SpacedCoefficients:
         # The root's slope at silence is infinite; hypot's subgradient is not.
         return self.complex.abs() if self._real.requires_grad else self.power.sqrt()
 
+    def put_magnitude(self, out: Tensor) -> None:
+        out.copy_(self.magnitude)
+
 
 def _kernel_transform(distance: NDArray[np.int64], n_points: int) -> NDArray[np.float64]:
     """φ̂ at so many samples from the middle of a frame that is transformed on ``n_points``."""

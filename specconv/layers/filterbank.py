@@ -15,6 +15,7 @@ Kapre 0.1's Filterbank, with all four of the initialisations it names:
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from specconv.engines.product import product
 from specconv.errors import Fault, SpecconvWarning
 from specconv.kernels.mel import mel_frequencies, mel_weights
 from specconv.layers.base import Layer, LayerParameters, SpecgramInfo, check_specgram
@@ -53,7 +55,10 @@ class Filterbank(Layer):
 
     def forward(self, specgram: Tensor) -> Tensor:
         check_specgram(specgram)
-        return self.weights.to(specgram.dtype) @ specgram
+        *batch, n_bins, n_frames = specgram.shape
+        specgram = specgram.reshape(math.prod(batch), n_bins, n_frames)
+        filtered = product(self.weights.to(specgram.dtype), specgram)
+        return filtered.reshape(*batch, len(self.weights), n_frames)
 
     def extra_repr(self) -> str:
         n_filters, n_bins = self.weights.shape

@@ -35,7 +35,7 @@ from specconv.layers.base import LayerParameters, SpecgramInfo, by_frame
 from specconv.layers.decibel import DecibelParameters, decibel_like
 from specconv.parameters import Parameters, shown, validation_faults
 from specconv.transforms.computing import compute
-from specconv.transforms.scaling import Logarithm
+from specconv.transforms.scaling import Detector, Logarithm
 
 Engine = Literal["auto", "conv1d", "fft"]
 Parity = Literal["librosa", "torchaudio", "nnaudio", "kapre"]
@@ -266,6 +266,16 @@ class Transform(nn.Module):
     def forward(self, waveforms: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """lengths: samples of each row that are its own, when rows are padded; frames beyond a row's own are zero."""
         return compute([self], waveforms, lengths)[0]
+
+    def finish_into(self, coefficients: Any, out: Tensor) -> None:
+        """What ``finish`` makes of a block's coefficients, written where it belongs; no gradient."""
+        *steps, last = self.finish
+        for step in steps:
+            coefficients = step(coefficients)
+        if isinstance(last, Detector):
+            last.put(coefficients, out)
+        else:
+            out.copy_(last(coefficients))
 
     def extra_repr(self) -> str:
         return f"{self.name}: {self.n_bins} bins every {self.hop_length} samples of {self.sample_rate:g} Hz"

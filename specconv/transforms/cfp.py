@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
 from specconv.engines.framed_fft import FramedSpectrum, Framing
+from specconv.engines.product import product
 from specconv.errors import Fault, ParameterError
 from specconv.kernels.band import band_faults
 from specconv.kernels.cfp import CfpWeights, cfp_weights
@@ -153,8 +154,8 @@ class CombinedPeriodicity(nn.Module):
             values.to(power) for values in (self.maps or [fixed.like(power) for fixed in self._fixed])
         )
         refined = _above_zero(refined[..., : frequency.shape[1]], self.gammas[2])
-        by_frequency = torch.matmul(frequency, refined.transpose(1, 2))
-        return by_frequency * torch.matmul(quefrency, cepstrum[..., : quefrency.shape[1]].transpose(1, 2))
+        by_frequency = product(frequency, refined.transpose(1, 2))
+        return by_frequency * product(quefrency, cepstrum[..., : quefrency.shape[1]].transpose(1, 2))
 
     def _transformed(self, half: Tensor) -> Tensor:
         """The unitary Fourier transform of real, even values: real and even too, so half of them say all."""

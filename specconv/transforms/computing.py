@@ -61,14 +61,16 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
         coefficients = block.compute()
         where = slice(block.frames.start - frames.start, block.frames.stop - frames.start)
         for i, transform in enumerate(transforms):
+            if i in outputs:
+                transform.finish_into(coefficients, outputs[i][block.rows, :, where])
+                continue
             values = transform.finish(coefficients)
             if values.shape[0] == n_clips and values.shape[2] == len(frames):
                 # The only block; a tensor that two transforms finish with would be one for both.
                 outputs[i] = values.clone() if any(values is other for other in outputs.values()) else values
                 continue
-            if i not in outputs:  # nor, perhaps, yet in that of another thread: the first one's stays
-                outputs.setdefault(i, room(values, n_clips, len(frames)))
-            outputs[i][block.rows, :, where] = values
+            # Another thread may have come so far, too: the room of the first one stays.
+            outputs.setdefault(i, room(values, n_clips, len(frames)))[block.rows, :, where] = values
 
     whole = _has_gradient(transforms, signal.waveforms)
     blocks = front.blocks(signal, frames, whole=whole)

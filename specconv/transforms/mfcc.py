@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from specconv.engines.constant import Constant
+from specconv.engines.product import product
 from specconv.errors import Fault
 from specconv.kernels.cepstrum import dct_matrix, lifter_weights
 from specconv.transforms.base import Transform
@@ -30,7 +30,7 @@ class Cepstrum(nn.Module):
         self._matrix = Constant(matrix)
 
     def forward(self, specgram: Tensor) -> Tensor:
-        return torch.matmul(self._matrix.like(specgram), specgram)
+        return product(self._matrix.like(specgram), specgram)
 
 
 class MfccParameters(MelParameters):

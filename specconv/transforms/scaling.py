@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
+from specconv.engines.product import product
 
 Form = Literal["magnitude", "power", "phase", "complex"]
 
@@ -49,6 +50,13 @@ class Detector(nn.Module):
         form: Tensor = getattr(coefficients, self.form)
         return form
 
+    def put(self, coefficients: Coefficients, out: Tensor) -> None:
+        """The same, written where it belongs; no gradient."""
+        if self.form == "magnitude":
+            coefficients.put_magnitude(out)
+        else:
+            out.copy_(self(coefficients))
+
 
 class Projection(nn.Module):
     """``weights @ magnitude ** exponent`` over the bins: mel, gammatone and their kin.
@@ -67,14 +75,14 @@ class Projection(nn.Module):
     def forward(self, coefficients: Coefficients) -> Tensor:
         values = coefficients.power if self.exponent == 2.0 else _raised(coefficients.magnitude, self.exponent)
         if self.weights is not None:
-            return torch.matmul(self.weights.to(values.dtype), values)
+            return product(self.weights.to(values.dtype), values)
         simple = values.device.type == "cpu" and not values.requires_grad and not torch.compiler.is_compiling()
         if self._sparse is None or not simple:
-            return torch.matmul(self._dense.like(values), values)
+            return product(self._dense.like(values), values)
         clips, bins, frames = values.shape
         columns = values.transpose(0, 1).reshape(bins, clips * frames)
-        product: Tensor = self._sparse.like(values) @ columns
-        return product.view(-1, clips, frames).transpose(0, 1)
+        sums: Tensor = self._sparse.like(values) @ columns
+        return sums.view(-1, clips, frames).transpose(0, 1)
 
 
 def _raised(magnitudes: Tensor, exponent: float) -> Tensor:
