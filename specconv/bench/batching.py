@@ -12,7 +12,7 @@ from specconv.bench.timing import Clock
 
 CANDIDATES = (1, 4, 16, 64, 250, 1000)  # clips; the published experiments took 1000
 SAMPLE = 32  # clips that every candidate computes: memory that one batch leaves is the next one's
-TRIES, LONG_ENOUGH = 4, 0.2  # measurements of a candidate; s, after which there are no more
+TRIES, LONG_ENOUGH = 5, 0.3  # measurements of a candidate; s, after which there are no more
 WORTH_TRYING = 1.1  # a larger batch so many times slower a clip than the best so far ends the search
 LARGEST_SHARE = 0.25  # of the memory, that the outputs of one batch may need with what a library keeps beside them
 COPIES_KEPT = 6  # outputs' worth of memory that a library may need at once: real, imaginary, squares, padding
@@ -44,7 +44,7 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
     """The number of clips of CANDIDATES that takes the least time a clip; all of ``batch`` if it has fewer.
 
     clip_bytes: input and output of one clip; memory: of the device, bytes. Each candidate is run over SAMPLE clips or
-    one batch of its own, once and then measured, the shortest of several times counting. One that fails for want of
+    one batch of its own, several times if they are short, and the shortest time counts. One that fails for want of
     memory ends the search; an error of a single clip is the caller's.
     """
     most = min(len(batch), prepared.largest_batch or len(batch))
@@ -56,8 +56,7 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
         try:
             clips = min(len(batch), max(size, SAMPLE))
             call = in_batches(prepared, [batch.part(0, clips)], size)
-            clock(call, 1)
-            times = [clock(call, 1)]
+            times: list[float] = []
             while len(times) < TRIES and sum(times) < LONG_ENOUGH:
                 times.append(clock(call, 1))
             seconds = min(times) / clips

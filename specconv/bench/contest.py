@@ -22,6 +22,7 @@ from specconv.bench.peers import PEERS, NotRunError, Prepared
 from specconv.bench.peers.base import in_one_line
 from specconv.bench.rows import Row
 from specconv.bench.timing import (
+    SHORTEST_MEASUREMENT,
     Call,
     Copies,
     Progress,
@@ -40,7 +41,8 @@ class Contest:
     """What holds for every transform of a suite.
 
     device: of specconv, and of every peer that runs on it; the others run on the CPU.
-    against: names of peers; rounds: measurements of each contestant.
+    against: names of peers; rounds: measurements of each contestant; shortest: seconds of one.
+    at_once: every library is given all clips at once, not the batch that suits it.
     in_depth: peers are timed with the batch of their users, too, and so are the bare FFTs of short-time spectra.
     """
 
@@ -49,6 +51,8 @@ class Contest:
     device: str = "cpu"
     against: Sequence[str] = ()
     rounds: int = 5
+    shortest: float = SHORTEST_MEASUREMENT
+    at_once: bool = False
     in_depth: bool = False
     progress: Progress = lambda _: None
 
@@ -79,7 +83,7 @@ class Contest:
     ) -> list[Row]:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries warn of their own defaults, at every call
-            entries = [Entry(one) for one in contestants]
+            entries = [Entry(one, len(clips.lengths) if self.at_once else None) for one in contestants]
             for entry in entries:
                 self.progress(f"{title}: {entry.contestant.library}, first call")
                 entry.begin(clips.first[:, :EXCERPT])
@@ -125,6 +129,7 @@ class Contest:
                 clock={name: clock_of(entry.contestant.device) for name, entry in ready.items()},
                 warmed={name: entry.seconds_expected for name, entry in ready.items()},
                 rounds=self.rounds,
+                shortest=self.shortest,
                 progress=partial(_prefixed, self.progress, title),
             )
             for name, timing in timings.items():
@@ -135,8 +140,9 @@ class Contest:
 class Entry:
     """A contestant on its way through a contest."""
 
-    def __init__(self, contestant: Contestant) -> None:
-        self.contestant = contestant
+    def __init__(self, contestant: Contestant, batch: int | None = None) -> None:
+        """batch: clips at once; the number that suits it best if None."""
+        self.contestant, self._batch = contestant, batch
         self.prepared: Prepared | None = None
         self.agreement: Agreement | None = None
         self.timing: Timing | None = None
@@ -144,7 +150,6 @@ class Entry:
         self.call: Call = lambda: None
         self.seconds_expected = 0.0
         self._fault: str | None = None
-        self._batch: int | None = None
 
     @property
     def failed(self) -> bool:

@@ -16,6 +16,7 @@ from specconv.bench.rows import Row
 LENGTHS = tuple(20_000 * 2**k for k in range(6))  # samples: 0.45 to 14.5 s at 44.1 kHz
 CLIPS_OF_EACH_LENGTH = 8
 BATCHES = (1, 2, 4, 8, 16, 32, 64)  # clips
+ROUNDS, SHORTEST = 3, 0.05  # the slope of a curve of many points needs no more
 BATCH_LENGTH = 80_000  # samples
 
 
@@ -28,6 +29,7 @@ def time_growth(transforms: Sequence[Mapping[str, Any]], contest: Contest) -> li
         "clip length": [(CLIPS_OF_EACH_LENGTH, length) for length in LENGTHS],
         "batch size": [(n_clips, BATCH_LENGTH) for n_clips in BATCHES],
     }
+    contest = replace(contest, against=(), at_once=True, in_depth=False, rounds=ROUNDS, shortest=SHORTEST)
     waveforms = {shape: chords(*shape) for shapes in sizes.values() for shape in shapes}
     rows = []
     for what, shapes in sizes.items():

@@ -108,13 +108,14 @@ def time_interleaved(
     *,
     clock: Clock | Mapping[str, Clock] = wall_clock,
     rounds: int = 5,
+    shortest: float = SHORTEST_MEASUREMENT,
     warmed: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Timing]:
     """The times of ``workloads`` (name to call), measured in interleaved rounds.
 
     clock: one for all, or by name where workloads run on different devices.
-    rounds: of each workload, at least 1.
+    rounds: of each workload, at least 1. shortest: seconds of a measurement; calls are repeated as long.
     warmed: seconds of a call, of the workloads that are warm already; the others are first called once.
     progress: told what is being measured.
     """
@@ -124,7 +125,7 @@ def time_interleaved(
     say = progress or (lambda _: None)
     expected = {name: clocks[name](workloads[name], 1) for name in workloads.keys() - (warmed or {}).keys()}
     expected |= warmed or {}
-    repeats = {name: max(1, math.ceil(SHORTEST_MEASUREMENT / max(expected[name], 1e-6))) for name in workloads}
+    repeats = {name: max(1, math.ceil(shortest / max(expected[name], 1e-6))) for name in workloads}
     seconds: dict[str, list[float]] = {name: [] for name in workloads}
     order = list(workloads)
     for turn in range(rounds):

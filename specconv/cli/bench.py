@@ -18,7 +18,7 @@ def bench(
     ],
     scale: Annotated[
         Literal["quick", "paper"],
-        typer.Option(metavar="SCALE", help="quick, about a minute on two cores; or paper, the published size."),
+        typer.Option(metavar="SCALE", help="quick, a minute or two on two cores; or paper, the published size."),
     ] = "quick",
     audio: Annotated[
         Path | None,
