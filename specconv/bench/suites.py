@@ -88,7 +88,8 @@ def run_suite(
 ) -> BenchReport:
     """A published experiment on this machine.
 
-    name: one of SUITES. scale: "quick" takes 70 s (maps) and 100 s (musicnet) on two cores, "paper" is the published size.
+    name: one of SUITES. scale: "quick" takes 70 s (maps) or 100 s (musicnet) on two cores; "paper" is the published
+        size.
     audio: the folder of the corpus; None for generated audio of its shape.
     device: "cpu", "cuda", "cuda:N" or "mps". against: peers by name; None for those usual with the suite.
     progress: told what is being done.
