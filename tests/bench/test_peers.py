@@ -13,7 +13,7 @@ from specconv.bench.agreement import as_array, relative_error
 from specconv.bench.clips import Clips
 from specconv.bench.contest import Contest
 from specconv.bench.peers import PEERS, NotRunError
-from specconv.transforms import TYPES
+from specconv.transforms import TYPES, transform_parameters
 
 RATE = 16_000
 FRAMES: Mapping[str, Any] = {"n_fft": 512, "hop_length": 128}
@@ -90,3 +90,17 @@ def test_a_parameter_that_a_library_lacks_is_named() -> None:
         PEERS["torchaudio"].prepare({**ASKED["mfcc"], "lifter": 22}, RATE, "cpu")
     with pytest.raises(NotRunError, match="librosa has no stft with log-spaced bins"):
         PEERS["librosa"].prepare({**ASKED["stft"], "freq_scale": "log", "f_min": 10.0}, RATE, "cpu")
+
+
+@pytest.mark.parametrize("name", ["librosa", "torchaudio", "nnaudio", "kapre"])
+def test_what_is_as_usual_in_a_library_may_be_said(name: str) -> None:
+    """A config under a parity says all that this library takes for granted, also what it has no word for."""
+    peer = PEERS[name]
+    if peer.version() is None:
+        pytest.skip(f"{name} is not installed")
+    for kind in sorted({"stft", "mel"} & peer.transforms):
+        resolved = transform_parameters({**ASKED[kind], "parity": peer.parity})
+        peer.prepare(resolved.model_dump(exclude_unset=True), RATE, "cpu")
+        if name != "librosa":
+            with pytest.raises(NotRunError, match="top_db"):
+                peer.prepare({**ASKED[kind], "top_db": 33.0}, RATE, "cpu")

@@ -32,10 +32,12 @@ class Request:
     """What a peer is asked for.
 
     given: the transform's parameters as the user gave them; others are for the library to choose.
+    usual: what it chooses for all parameters when none is given.
     scale, exponent: what the specgram shall hold, and of which power of the magnitudes, where filters weigh them.
     """
 
     given: Parameters
+    usual: Parameters
     scale: str
     exponent: float
     sample_rate: float
@@ -55,9 +57,10 @@ class Request:
     def renamed(self, names: Mapping[str, str], library: str) -> dict[str, Any]:
         """The given parameters under the library's ``names`` (ours to its).
 
-        Raises NotRunError for a given parameter that the library does not have.
+        Raises NotRunError for a given parameter that the library does not have, unless it is as usual there.
         """
-        unknown = sorted(self.given.keys() - names.keys() - _NOT_PASSED_ON)
+        others = self.given.keys() - names.keys() - _NOT_PASSED_ON
+        unknown = sorted(key for key in others if self.given[key] != self.usual.get(key))
         if unknown:
             raise NotRunError(f"{library}'s {self.kind} has no {', '.join(unknown)}")
         return {names[key]: value for key, value in self.given.items() if key in names}
@@ -120,7 +123,9 @@ class Peer(ABC):
             raise NotRunError(f"{self.name} has no {given['type']}")
         try:
             resolved = transform_parameters({**given, "parity": self.parity})
-            return self.build(Request(given, resolved.scale, exponent_of(resolved), sample_rate, device, method))
+            usual = transform_parameters({"type": given["type"], "parity": self.parity}).model_dump()
+            exponent = exponent_of(resolved)
+            return self.build(Request(given, usual, resolved.scale, exponent, sample_rate, device, method))
         except NotRunError:
             raise
         except ParameterError as fault:
