@@ -7,9 +7,10 @@ second-level cache; what leaves is only the finished specgram.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -97,11 +98,28 @@ class FramedSpectrum(nn.Module):
         if whole:
             yield self._block(signal, slice(0, n_clips), frames)
             return
-        block = CPU_BLOCK if signal.waveforms.device.type == "cpu" else GPU_BLOCK
-        within = self._within(signal, frames)
-        for some in (range(frames.start, within.start), within, range(within.stop, frames.stop)):
-            for rows, part in _tiles(n_clips, some, max(1, block // self.points)):
-                yield self._block(signal, rows, part)
+        block = max(1, (CPU_BLOCK if signal.waveforms.device.type == "cpu" else GPU_BLOCK) // self.points)
+        for alike in self._alike(signal.lengths, block):
+            lengths = signal.lengths[alike]
+            own = range(frames.start, min(frames.stop, self.n_frames(max(lengths))))
+            within = self._within(min(lengths), own)
+            for some in (range(own.start, within.start), within, range(within.stop, own.stop)):
+                for rows, part in _tiles(alike, some, block):
+                    yield self._block(signal, rows, part)
+
+    def _alike(self, lengths: Sequence[int], block: int) -> Iterator[slice]:
+        """Runs of clips whose frames are cut alike: of one length, or all if they are short beside a block.
+
+        Of the frames that some clip does not have, those of the others are copied and its own come to nothing.
+        """
+        if 8 * self.n_frames(max(lengths)) <= block:
+            yield slice(0, len(lengths))
+            return
+        start = 0
+        for _, run in groupby(lengths):
+            stop = start + len(list(run))
+            yield slice(start, stop)
+            start = stop
 
     def _block(self, signal: Padded, rows: slice, frames: range) -> Block:
         return Block(rows, slice(frames.start, frames.stop), partial(self._spectra, signal, rows, frames))
@@ -115,20 +133,20 @@ class FramedSpectrum(nn.Module):
         """What a block holds of windowed frames ``(n_clips, n_frames, n_fft)``."""
         return DenseCoefficients(torch.fft.rfft(windowed).transpose(1, 2))
 
-    def _within(self, signal: Padded, frames: range) -> range:
-        """Those of ``frames`` that no clip's end touches: nearly all, and views of the waveforms."""
+    def _within(self, n_samples: int, frames: range) -> range:
+        """Those of ``frames`` that no end of a clip touches: nearly all, and views of the waveforms."""
         hop, left = self.framing.hop_length, self.framing.left
         first = min(max(-(-left // hop), frames.start), frames.stop)
-        return range(first, max(first, min((min(signal.lengths) + left - self.framing.n_fft) // hop + 1, frames.stop)))
+        return range(first, max(first, min((n_samples + left - self.framing.n_fft) // hop + 1, frames.stop)))
 
 
-def _tiles(n_clips: int, frames: range, block_frames: int) -> Iterator[tuple[slice, range]]:
+def _tiles(clips: slice, frames: range, block_frames: int) -> Iterator[tuple[slice, range]]:
     """Cut clips × frames into tiles of about ``block_frames`` frames: several short clips, or parts of a long one."""
     if not frames:
         return
-    clips = max(1, block_frames // len(frames))
+    together = max(1, block_frames // len(frames))
     parts = -(-len(frames) // block_frames)
     length = -(-len(frames) // parts)
-    for clip in range(0, n_clips, clips):
+    for clip in range(clips.start, clips.stop, together):
         for first in range(frames.start, frames.stop, length):
-            yield slice(clip, min(clip + clips, n_clips)), range(first, min(first + length, frames.stop))
+            yield slice(clip, min(clip + together, clips.stop)), range(first, min(first + length, frames.stop))
