@@ -63,10 +63,15 @@ def test_ten_times_as_many_clips_take_no_more(runs: Runs, tmp_path: Path) -> Non
         for i in range(n):
             (tmp_path / str(n) / f"{i}.wav").hardlink_to(tmp_path / "clip.wav")
     job = {**JOB, "transforms": [{"type": "mel", "n_fft": 512, "hop_length": 128, "n_mels": 64}]}
-    base = peak(runs, tmp_path / "500", job, tmp_path / "few out", WINDOWS)
-    assert peak(runs, tmp_path / "5000", job, tmp_path / "many out", WINDOWS) < base + 50
+
+    def least(clips: str, out: str) -> float:
+        """Of two runs: which thread takes new memory from the C library when, and so 20 to 60 MiB, is chance."""
+        return min(peak(runs, tmp_path / clips, job, tmp_path / f"{out} {i}", WINDOWS) for i in range(2))
+
+    base = least("500", "few")
+    assert least("5000", "many") < base + 50
     job["shards"] = {"clips": 5000}
-    assert peak(runs, tmp_path / "5000", job, tmp_path / "large shards out", WINDOWS) < base + 60
+    assert least("5000", "large shards") < base + 60
     # And this is seen: all at once, their 76 MiB of samples and 39 MiB of specgrams are there, and more.
     assert peak(runs, tmp_path / "5000", job, tmp_path / "one window out", ALL_IN_ONE) > base + 100
 
