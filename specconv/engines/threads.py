@@ -2,8 +2,8 @@
 
 torch shares every operation among its cores: between two operations the cores wait for each other, and each reads what
 the other has written. A core that follows a block of its own from the window to the last layer does neither. STFTs of
-64 clips of 80,000 samples took 18 ms so, and shared 21 ms or, while the host had put the two cores far apart, 46 ms
-(torch 2.11, a virtual machine on an AMD EPYC).
+64 clips of 80,000 samples took 18 ms so, and shared 21 ms or, in spells in which everything that went from core to core
+was slow, 46 ms (torch 2.11, a virtual machine of two cores on an AMD EPYC).
 """
 
 from __future__ import annotations
