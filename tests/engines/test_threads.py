@@ -52,9 +52,12 @@ def test_a_new_thread_computes_with_its_own_number_of_cores_from_the_first_opera
 def test_every_item_is_worked_on_once_in_threads_of_one_core(cores: int) -> None:
     seen: list[tuple[int, int, int]] = []
 
+    all_there = threading.Barrier(cores)
+
     def work(item: int) -> None:
         seen.append((item, threading.get_ident(), torch.get_num_threads()))
-        time.sleep(0.001)
+        if item < cores:
+            all_there.wait(60)
 
     side_by_side(work, range(50))
     assert sorted(item for item, _, _ in seen) == list(range(50))
@@ -81,7 +84,7 @@ def test_the_first_error_ends_the_work() -> None:
     with pytest.raises(IndexError, match="item 3"):
         side_by_side(work, range(1000))
     n = len(done)
-    assert n < 20
+    assert n < 500
     time.sleep(0.05)
     assert len(done) == n, "no thread goes on"
 
