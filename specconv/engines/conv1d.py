@@ -7,7 +7,6 @@ and so can be trained. Bins of similar length are convolved together, so that sh
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
 from specconv.engines.front import Block
 from specconv.engines.padding import Padded, PadMode
+from specconv.engines.precision import slide
 from specconv.kernels.bank import KernelBank
 
 TILE_SAMPLES = 2**20  # of waveforms that are convolved together: what bounds the memory of many or long clips
@@ -105,7 +104,7 @@ class Conv1dBank(nn.Module):
         n_frames = 1 + (padded.shape[-1] - self.left - self.right) // self.hop_length
         weights = [c.like(padded) for c in self._constants] or [k.to(padded.dtype) for k in self.kernels]
         parts = [
-            self._slid(padded[:, None, offset:], kernels, n_frames)
+            self._slid(padded[:, offset:], kernels[:, 0], n_frames)
             for offset, kernels in zip(self._offsets, weights, strict=True)
         ]
         return DenseCoefficients(torch.cat(parts, dim=1))
@@ -116,8 +115,7 @@ class Conv1dBank(nn.Module):
         for start in range(0, kernels.shape[-1], LONGEST_SUM):
             part = kernels[..., start : start + LONGEST_SUM]
             stop = start + (n_frames - 1) * self.hop_length + part.shape[-1]
-            with torch.backends.cudnn.flags(allow_tf32=False) if waveforms.is_cuda else nullcontext():
-                values = F.conv1d(waveforms[..., start:stop], part, stride=self.hop_length)
+            values = slide(waveforms[..., start:stop], part, self.hop_length)
             total = values if total is None else total + values
         assert total is not None
         real, imaginary = total.chunk(2, dim=1)

@@ -11,11 +11,13 @@ from functools import cache
 from math import ceil
 
 import numpy as np
+import torch
 from scipy.signal import firwin
 from torch import Tensor
 from torch.nn import functional as F
 
 from specconv.engines.constant import Constant
+from specconv.engines.precision import full_precision, slide
 
 BAND = 0.25  # of the decimated rate: what is kept
 ATTENUATION = 130.0  # dB
@@ -56,7 +58,11 @@ def decimate(waveforms: Tensor, d: int) -> Tensor:
     waveforms: ``(n, needed(n_outputs, d))``. Returns ``(n, n_outputs)``, rounded up to whole groups of `OUTPUTS`.
     """
     weights = _weights(d).like(waveforms)
-    outputs = F.conv1d(waveforms[:, None], weights, stride=OUTPUTS * d)
+    if torch.is_grad_enabled() and waveforms.requires_grad:
+        outputs = slide(waveforms, weights[:, 0], OUTPUTS * d)
+    else:
+        with full_precision(waveforms.device.type):
+            outputs = F.conv1d(waveforms[:, None], weights, stride=OUTPUTS * d)
     return outputs.transpose(1, 2).flatten(1)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from specconv.engines.decimation import factor
 from specconv.engines.ladder import Fold
 from specconv.engines.long_fft import Stretch
+from specconv.engines.precision import matmul
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.spectrum import bank_spectra, spectral_extents
 
@@ -58,7 +59,7 @@ class FoldedGroup:
         """Complex ``(n_rows, n_bins, n_blocks, n_frames of a block)``."""
         points = stretch.periods(self.fold, self.shared, self.decimation)
         first = self.periods.start - self.shared.start
-        folded = torch.bmm(points[:, :, first : first + len(self.periods)], self.weights)
+        folded = matmul(points[:, :, first : first + len(self.periods)], self.weights)
         own = self.frames(stretch.frames)
         start = self.fold.margin + own.start % self.fold.n_frames
         frames: Tensor = torch.fft.ifft(folded, dim=0)[start : start + min(len(own), self.fold.n_frames)]
@@ -85,7 +86,7 @@ class DirectGroup:
     def coefficients(self, stretch: Stretch) -> Tensor:
         """Complex ``(n_rows, n_bins, 1, n_frames)``."""
         framed = stretch.framed(self.left, self.weights.shape[1])
-        parts = torch.bmm(self.weights.expand(stretch.n_rows, -1, -1), framed.mT)
+        parts = matmul(self.weights.expand(stretch.n_rows, -1, -1), framed.mT)
         real, imaginary = parts.chunk(2, dim=1)
         return torch.complex(real, imaginary)[:, :, None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from specconv.engines.front import Block, Front
 from specconv.engines.padding import Padded
+from specconv.engines.precision import full_precision
 from specconv.engines.threads import side_by_side
 from specconv.errors import ParameterError
 from specconv.layers.base import Layer
@@ -34,7 +34,7 @@ def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequenc
     if (longest := max(whole.lengths)) > waveforms.shape[1]:
         raise ParameterError(f"lengths hold {longest}; waveforms have {waveforms.shape[1]} samples, padding included")
     specgrams: dict[int, Tensor] = {}
-    with _as_it_comes(waveforms.device):
+    with full_precision(waveforms.device.type):
         for group in by_front(transforms):
             finished = _by_one_front([transforms[i] for i in group], waveforms, whole.lengths)
             specgrams.update(zip(group, finished, strict=True))
@@ -74,7 +74,7 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
 
     whole = _has_gradient(transforms, signal.waveforms)
     blocks = front.blocks(signal, frames, whole=whole)
-    with _as_it_comes(device):
+    with full_precision(device.type):
         alone = whole or device.type != "cpu" or torch.compiler.is_compiling()
         if not alone and front.side_by_side(n_clips, len(frames)):
             side_by_side(work, list(blocks))
@@ -148,9 +148,3 @@ def _floating(waveforms: Any) -> Tensor:
     if not waveforms.is_floating_point():
         raise ParameterError(f"waveforms are {waveforms.dtype}; needed are floating point samples, full scale -1 … 1")
     return waveforms.float() if waveforms.dtype in (torch.float16, torch.bfloat16) else waveforms
-
-
-def _as_it_comes(device: torch.device) -> AbstractContextManager[object]:
-    """Autocast off: in bfloat16 a spectrum would keep two digits."""
-    known = device.type in ("cpu", "cuda", "mps", "xpu")
-    return torch.autocast(device.type, enabled=False) if known else nullcontext()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from specconv.engines.precision import full_precision
 from specconv.errors import Fault, ParameterError
 from specconv.transforms.base import Scale, Transform
 
@@ -52,12 +53,14 @@ class Inverse(nn.Module):
         n_frames = specgram.shape[2]
         shortest, longest = self.shortest(n_frames), self.shortest(n_frames + 1) - 1
         if length is None:
-            return self.inverted(specgram, self.unknown_length(shortest, longest))[:, :shortest]
+            with full_precision(specgram.device.type):
+                return self.inverted(specgram, self.unknown_length(shortest, longest))[:, :shortest]
         if not shortest <= length <= longest:
             raise ParameterError(
                 f"length is {length} samples, but the specgram has {n_frames} frames; it must be {shortest} … {longest}"
             )
-        return self.inverted(specgram, length)
+        with full_precision(specgram.device.type):
+            return self.inverted(specgram, length)
 
     @abstractmethod
     def inverted(self, specgram: Tensor, n_samples: int) -> Tensor:
