@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from specconv.transforms import build_inverse as build_inverse
     from specconv.transforms import build_transform as build_transform
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "load_config": "specconv.config",

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from specconv import __version__
 from specconv.config import parse_config
 from specconv.datasets import DATASETS, ClipRef, Listing
 from specconv.errors import AudioError, Fault, ParameterError, ShardError
@@ -24,7 +25,7 @@ from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
 from specconv.pipeline.stages import Decoded, decode_ahead, windows
 from specconv.shards import Index, open_shard, read_index
-from specconv.shards.opening import Specgrams
+from specconv.shards.opening import Shard, Specgrams
 
 TOLERANCES: Mapping[str, float] = {"float32": 1e-5, "complex64": 1e-5, "float16": 1e-3}  # of the clip's peak
 BLOCK_FRAMES = 2**14  # of stored values that are in memory together
@@ -63,7 +64,8 @@ def recompute(
 
     audio: the folder of the audio; None for where it was when the shards were made.
     progress: is told what is being done. A clip whose audio cannot be read is a fault.
-    Raises ShardError for a folder without an index, ParameterError if the audio's folder is gone.
+    Raises ShardError for a folder without an index, ParameterError if the audio's folder is gone, or if the clips were
+    resampled by a version of specconv with another filter.
     """
     index = read_index(folder)
     if index is None:
@@ -94,11 +96,23 @@ def _spread(folder: Path, index: Index, n: int) -> Iterator[_Row]:
         if number < first + entry.clips:
             with open_shard(folder / entry.name) as shard:
                 ids, paths = shard.clips("id"), shard.clips("path")
+                _check_resampling(shard, folder / entry.name)
             while number is not None and number < first + entry.clips:
                 row = number - first
                 yield _Row(folder / entry.name, row, ids[row], paths[row])
                 number = next(wanted, None)
         first += entry.clips
+
+
+def _check_resampling(shard: Shard, path: Path) -> None:
+    """Raise ParameterError for resampled clips of a version before 0.2, whose filter was another one."""
+    version = shard.fingerprint.partition(" ")[0]
+    rates = {spec.sample_rate for spec in (shard.specgrams(name).spec for name in shard.names)}
+    if version.startswith("0.1.") and not rates >= set(shard.clips("source_sample_rate")):
+        raise ParameterError(
+            f"{path}: its clips were resampled by specconv {version}, whose filter was shorter; "
+            f"compute them again with that version, or convert the folder again with {__version__}"
+        )
 
 
 def _plan(index: Index, root: Path, rows: Sequence[_Row], spool: Path) -> Plan:

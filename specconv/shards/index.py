@@ -17,6 +17,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from specconv import __version__
 from specconv.errors import ShardError
 from specconv.shards.durable import output_error, sync_folder, write_durably
 from specconv.shards.layout import TYPE_NAMES, FailedClip, SpecgramSpec, is_shard_name
@@ -103,7 +104,7 @@ def write_index(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        versions={name: _version(name) for name in ("specconv", "torch", "numpy", "h5py")},
+        versions={"specconv": __version__, **{name: _version(name) for name in ("torch", "numpy", "h5py")}},
         dataset=dataset,
         audio=str(audio),
         clips=sum(entry.clips for entry in entries),

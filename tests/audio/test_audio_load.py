@@ -95,7 +95,7 @@ def test_duration_decodes_no_more_than_it_needs(write, monkeypatch) -> None:
     read = source_module.Source._read
     monkeypatch.setattr(source_module.Source, "_read", lambda self, n, done: asked.append(n) or read(self, n, done))
     load(path, AudioFormat(16000, duration=1.0))
-    assert 44100 <= sum(asked) <= 44200
+    assert 44100 <= sum(asked) <= 44300  # and a filter
 
 
 def test_one_sample_is_enough(write) -> None:

@@ -151,3 +151,21 @@ def test_no_audio_outside_its_folder_is_read(path: str, make: Make) -> None:
 def test_an_unfinished_folder(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="did not finish"):
         recompute(tmp_path, 1, device=CPU)
+
+
+def test_clips_of_the_older_resampler_are_not_called_wrong(make: Make) -> None:
+    out = make(STFT, audio={"sample_rate": 4000})
+    assert recompute(out, 7, device=CPU).faults == []
+    for path in out.glob("*.h5"):
+        with h5py.File(path, "r+") as shard:
+            shard.attrs["fingerprint"] = "0.1.0 " + shard.attrs["fingerprint"].partition(" ")[2]
+    with pytest.raises(ParameterError, match=r"resampled by specconv 0\.1\.0, whose filter was shorter"):
+        recompute(out, 7, device=CPU)
+
+
+def test_clips_of_an_older_version_that_were_not_resampled_are_computed(make: Make) -> None:
+    out = make(STFT)
+    for path in out.glob("*.h5"):
+        with h5py.File(path, "r+") as shard:
+            shard.attrs["fingerprint"] = "0.1.0 " + shard.attrs["fingerprint"].partition(" ")[2]
+    assert recompute(out, 7, device=CPU).faults == []
