@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
-from specconv.cli.results import columns, facts, size, span
+from specconv.cli.results import columns, facts, size, span, underflow
 from specconv.shards import open_shard, summary
 from specconv.shards.layout import TYPE_NAMES, SpecgramSpec
 from specconv.shards.summary import LabelSummary
@@ -43,9 +43,10 @@ def in_folder(folder: Path) -> Described:
         ("audio", span(held.hours * 3600)),
         ("shards", f"{held.shards:,}, {size(held.size)}"),
         *([] if held.notes is None else [("notes", f"{held.notes:,}")]),
+        *underflow({name: one.underflow for name, one in held.specgrams.items()}),
     ]
     found = [held.specgrams[name] for name in sorted(held.specgrams, key=_natural)]
-    specgrams = [_specgram(one.spec, one.n_frames, one.size) for one in found]
+    specgrams = [_specgram(one.spec, one.n_frames, one.size, one.underflow) for one in found]
     values = {
         "folder": str(folder),
         "finished": held.finished,
@@ -75,7 +76,7 @@ def in_shard(path: Path) -> Described:
     """Raises ShardError."""
     with open_shard(path) as shard:
         found = [shard.specgrams(name) for name in sorted(shard.names, key=_natural)]
-        specgrams = [_specgram(held.spec, held.n_frames, held.size) for held in found]
+        specgrams = [_specgram(held.spec, held.n_frames, held.size, held.underflow) for held in found]
         labels = {name: TYPE_NAMES[kind] for name, kind in shard.label_types.items()}
         notes = len(shard.notes()) if shard.has_notes else None
         rows = [
@@ -84,6 +85,7 @@ def in_shard(path: Path) -> Described:
             ("size", size(shard.size)),
             ("labels", ", ".join(f"{name} ({kind})" for name, kind in labels.items()) or "none"),
             *([] if notes is None else [("notes", f"{notes:,}")]),
+            *underflow({held.spec.name: held.underflow for held in found}),
         ]
         values = {
             "shard": str(path),
@@ -165,7 +167,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _specgram(spec: SpecgramSpec, n_frames: int, n_bytes: int) -> dict[str, Any]:
+def _specgram(spec: SpecgramSpec, n_frames: int, n_bytes: int, underflow: float | None) -> dict[str, Any]:
     return {
         "name": spec.name,
         "n_bins": spec.n_bins,
@@ -177,6 +179,7 @@ def _specgram(spec: SpecgramSpec, n_frames: int, n_bytes: int) -> dict[str, Any]
         "hop_length": spec.hop_length,
         **_band(spec.center_frequencies),
         "bytes": n_bytes,
+        "float16_underflow": underflow,
         "parameters": spec.parameters,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,13 @@ def columns(*titles: str, rows: Sequence[Sequence[str]]) -> RenderableType:
     for row in rows:
         table.add_row(*map(one_line, row))
     return table
+
+
+def underflow(shares: Mapping[str, float | None]) -> list[tuple[str, str]]:
+    """The row that warns of values too small for float16: transforms of which it loses 0.1 % or more."""
+    lossy = [f"{share:.1%} of {name}" for name, share in shares.items() if share is not None and share >= 0.001]
+    cure = "too small for float16; use scale: decibel or log, or shards.dtype: float32"
+    return [("underflow", f"{', '.join(lossy)}: {cure}")] if lossy else []
 
 
 def size(n_bytes: float) -> str:

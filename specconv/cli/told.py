@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from specconv.cli.harmless import one_line
-from specconv.cli.results import facts, size, span
+from specconv.cli.results import facts, size, span, underflow
 from specconv.datasets import Listing, Skipped, readable
 from specconv.pipeline import Estimate, Report
 
@@ -52,6 +52,7 @@ def report_table(report: Report) -> RenderableType:
         [
             ("clips", f"{report.clips:,}{kept}"),
             ("failed", f"{len(report.failures):,}"),
+            *underflow(report.float16_underflow),
             ("audio", span(report.audio_seconds)),
             ("shards", f"{report.shards:,} new, {report.kept_shards:,} kept"),
             ("size", size(report.bytes)),

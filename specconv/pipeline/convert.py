@@ -30,6 +30,7 @@ from specconv.pipeline.plan import Plan, make_plan
 from specconv.pipeline.report import Progress, Report, Silent, Stopwatch
 from specconv.pipeline.stages import Window, decode_ahead, windows
 from specconv.pipeline.write_behind import WriteBehind
+from specconv.shards import underflow_shares
 
 MOST_DECODING = 8  # threads, unless asked for more
 
@@ -110,6 +111,7 @@ def run(
                 progress.advance(clips=len(window.clips), audio_seconds=seconds)
             writing.finish()
         total_bytes = output.finish(writing.entries)
+        whole = [shard.path for shard in (*output.kept, *output.todo)] if plan.job.shards.dtype == "float16" else []
         return Report(
             out=out,
             clips=todo_clips - len(writing.failures),
@@ -121,6 +123,7 @@ def run(
             bytes=total_bytes,
             wall_seconds=time.perf_counter() - started,
             seconds=clock.seconds,
+            float16_underflow=underflow_shares(whole),
         )
 
 

@@ -58,6 +58,7 @@ class Report:
     """What a conversion did. Counts are of this run; ``kept`` shards were whole before it.
 
     audio_seconds: of the clips converted, as stored. bytes: of all shards of the folder.
+    float16_underflow: by transform, the share of all stored values that are too small for float16.
     seconds: by stage, see Stopwatch. wall_seconds: from the first clip to the last byte.
     """
 
@@ -71,6 +72,7 @@ class Report:
     bytes: int
     wall_seconds: float
     seconds: dict[str, float] = field(default_factory=dict)
+    float16_underflow: dict[str, float] = field(default_factory=dict)
 
     @property
     def times_realtime(self) -> float:

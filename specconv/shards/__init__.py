@@ -11,7 +11,7 @@ from specconv.shards.index import Index, ShardEntry, read_index, remove_index, w
 from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec, shard_path, shard_paths
 from specconv.shards.lock import FolderLock
 from specconv.shards.opening import Shard, open_shard
-from specconv.shards.summary import FolderSummary, summary
+from specconv.shards.summary import FolderSummary, summary, underflow_shares
 from specconv.shards.verify import VerifyReport, verify
 from specconv.shards.writer import ShardWriter
 
@@ -43,6 +43,7 @@ __all__ = [
     "shard_paths",
     "summary",
     "sync_folder",
+    "underflow_shares",
     "verify",
     "write_index",
     "write_ledger",

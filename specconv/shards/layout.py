@@ -12,7 +12,8 @@
     /specgrams/<name>/values     fixed duration: (n_clips, n_bins, n_frames), else (n_bins, all frames)
     /specgrams/<name>/offsets    (n_clips + 1,) int64, first frame of each clip; only when lengths differ
     /specgrams/<name>            attributes: axes (2 strings), sample_rate (Hz), hop_length (samples), units,
-                                 parameters (JSON), center_frequencies ((n_bins,) float64, Hz)
+                                 parameters (JSON), center_frequencies ((n_bins,) float64, Hz);
+                                 underflow (float16 only: how many values were too small to be kept)
     /labels/<field>              (n_clips,) string, int64 or float64, one value a clip
     /labels/notes                (n_notes,) compound: clip, onset_s, offset_s, pitch, velocity, instrument
 
@@ -54,6 +55,9 @@ STORED_NOTE = np.dtype([("clip", "<i8"), *((name, NOTE_FIELDS[name]) for name in
 DTYPES = ("float32", "float16", "complex64")
 FILTERS: Mapping[str, int | None] = {"none": None, "gzip": 1, "lzf": 32000, "zstd": 32015}
 """HDF5's number of each compression. Beside these a shard uses the byte shuffle only."""
+
+UNDERFLOW = "underflow"
+"""The attribute that counts values below 6.1e-5 that float16 does not keep exactly; version 0.1.0 did not write it."""
 
 _EXAMPLE_BYTES = 4 * 2**20
 _FRAMES_BYTES = 2**18

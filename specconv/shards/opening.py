@@ -34,7 +34,7 @@ class Specgrams:
     """The specgrams of one transform in an open shard.
 
     values: as stored. offsets: (n_clips + 1,), None where lengths agree. size: bytes stored. where: for
-    messages.
+    messages. n_underflow: values that float16 does not keep; None where nobody counted them.
     """
 
     spec: SpecgramSpec
@@ -42,12 +42,19 @@ class Specgrams:
     offsets: NDArray[np.int64] | None
     size: int
     where: str
+    n_underflow: int | None = None
 
     @property
     def n_frames(self) -> int:
         """Of all clips together."""
         clips = 1 if self.offsets is not None else int(self.values.shape[0])
         return clips * int(self.values.shape[-1])
+
+    @property
+    def underflow(self) -> float | None:
+        """The share of values that are too small for float16; None where nobody counted them."""
+        n_values = self.n_frames * self.spec.n_bins
+        return None if self.n_underflow is None else self.n_underflow / max(n_values, 1)
 
     def read(self, row: int) -> NDArray[Any]:
         """The specgram of one clip, (n_bins, n_frames), as stored."""
@@ -148,7 +155,7 @@ class Shard:
         spec = self._spec(group, name, dtype, shape)
         if chunks != spec.chunk:
             raise self._access.error(key, f"chunks of {chunks}, not {spec.chunk}")
-        return Specgrams(spec, values, offsets, size, f"{self.path}: {key}")
+        return Specgrams(spec, values, offsets, size, f"{self.path}: {key}", self._underflow(group, name))
 
     def close(self) -> None:
         self._access.close()
@@ -209,6 +216,13 @@ class Shard:
             center_frequencies=frequencies,
             n_frames=shape[2] if len(shape) == 3 else None,
         )
+
+    def _underflow(self, group: h5py.Group, name: str) -> int | None:
+        key = f"/specgrams/{name}"
+        with self._access.reading(key):
+            if layout.UNDERFLOW not in group.attrs:
+                return None
+        return self._access.attribute(group, key, layout.UNDERFLOW, int)
 
     def _offsets(self, group: h5py.Group, key: str) -> NDArray[np.int64]:
         key = f"{key}/offsets"

@@ -44,7 +44,7 @@ class ShardDataset(Dataset[Sample]):
     """
 
     def __init__(self, folder: str | Path, name: str) -> None:
-        self.folder, self.name = Path(folder), name
+        self.folder, self.name = Path(folder).absolute(), name  # a worker may have another working directory
         index = read_index(self.folder)
         if index is None:
             raise ShardError(

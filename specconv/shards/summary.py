@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,15 @@ from specconv.shards.opening import open_shard
 
 @dataclass(frozen=True)
 class SpecgramSummary:
-    """One transform. n_frames: of all clips together. size: bytes stored."""
+    """One transform. n_frames: of all clips together. size: bytes stored.
+
+    underflow: the share of values that are too small for float16; None where nobody counted them.
+    """
 
     spec: SpecgramSpec
     n_frames: int
     size: int
+    underflow: float | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def summary(folder: Path) -> FolderSummary:
     specs: dict[str, SpecgramSpec] = {}
     frames: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    underflow: dict[str, int | None] = {}
     labels: dict[str, Counter[str | int | float]] = {}
     types: dict[str, str] = {}
     clips = failed = size = notes = 0
@@ -85,6 +90,8 @@ def summary(folder: Path) -> FolderSummary:
                 specs.setdefault(transform, specgrams.spec)
                 frames[transform] += specgrams.n_frames
                 sizes[transform] += specgrams.size
+                before, more = underflow.get(transform, 0), specgrams.n_underflow
+                underflow[transform] = None if before is None or more is None else before + more
             for field, kind in shard.label_types.items():
                 column = shard.labels(field)
                 labels.setdefault(field, Counter()).update(column)
@@ -103,10 +110,30 @@ def summary(folder: Path) -> FolderSummary:
         failed=failed,
         hours=hours,
         size=size,
-        specgrams={name: SpecgramSummary(spec, frames[name], sizes[name]) for name, spec in specs.items()},
+        specgrams={
+            name: SpecgramSummary(spec, frames[name], sizes[name], _share(underflow[name], frames[name] * spec.n_bins))
+            for name, spec in specs.items()
+        },
         labels={name: _label(types[name], counts) for name, counts in labels.items()},
         notes=notes if has_notes else None,
     )
+
+
+def underflow_shares(paths: Iterable[Path]) -> dict[str, float]:
+    """The share of each transform's values in these shards that are too small for float16. Raises ShardError."""
+    lost, n_values = Counter[str](), Counter[str]()
+    for path in paths:
+        with open_shard(path) as shard:
+            for name in shard.names:
+                specgrams = shard.specgrams(name)
+                if specgrams.n_underflow is not None:
+                    lost[name] += specgrams.n_underflow
+                    n_values[name] += specgrams.n_frames * specgrams.spec.n_bins
+    return {name: lost[name] / n for name, n in n_values.items() if n}
+
+
+def _share(count: int | None, of: int) -> float | None:
+    return None if count is None else count / max(of, 1)
 
 
 def _label(kind: str, counts: Counter[str | int | float]) -> LabelSummary:

@@ -9,6 +9,7 @@ Leaving the block without ``close``, or by an exception, leaves nothing behind.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,7 @@ class ShardWriter:
         self._config, self._fingerprint = config_yaml, fingerprint
         self._rows = Rows(label_fields, has_notes)
         self._values: dict[str, Values] = {}
+        self._underflow = Counter[str]()
         self._temporary = temporary_path(path)
         self._sink = Sink(self._temporary, path)
         self._file: h5py.File | None = None
@@ -90,6 +92,7 @@ class ShardWriter:
                 reasons.setdefault(i, _reason(spec, clips[i]))
         kept = [i for i in range(len(rows)) if i not in reasons]
         for name, clips in stored.items():
+            self._underflow[name] += sum(_underflow(specgrams[name][i], clips[i]) for i in kept)
             self._values[name].append(clips if not reasons else [clips[i] for i in kept])
         self._rows.append([rows[i] for i in kept])
         self._sink.check()
@@ -103,8 +106,9 @@ class ShardWriter:
         """
         for values in self._values.values():
             values.begin()
+        underflow = Counter[str]()
         try:
-            reason = self._extend(blocks)
+            reason = self._extend(blocks, underflow)
             complete = row()
             self._rows.check(complete)
         except BaseException:
@@ -115,6 +119,7 @@ class ShardWriter:
             return (self.fail(complete.path, "write", reason),)
         for values in self._values.values():
             values.end()
+        self._underflow += underflow
         self._rows.append([complete])
         self._sink.check()
         return ()
@@ -132,6 +137,9 @@ class ShardWriter:
         try:
             for values in self._values.values():
                 values.finish()
+            for spec in self._specs:
+                if spec.dtype == "float16":
+                    self._file[f"specgrams/{spec.name}"].attrs[layout.UNDERFLOW] = self._underflow[spec.name]
             self._rows.write(self._file)
             self._file.attrs["format"] = layout.FORMAT
             self._file.attrs["format_version"] = layout.FORMAT_VERSION
@@ -157,8 +165,8 @@ class ShardWriter:
     ) -> None:
         self._abandon()
 
-    def _extend(self, blocks: Iterable[Mapping[str, Frames]]) -> str | None:
-        """Take in the blocks of one clip; returns why they cannot be stored, or None."""
+    def _extend(self, blocks: Iterable[Mapping[str, Frames]], underflow: Counter[str]) -> str | None:
+        """Take in the blocks of one clip; returns why they cannot be stored, or None. Adds to ``underflow``."""
         for block in blocks:
             for spec in self._specs:
                 frames = block[spec.name]
@@ -167,6 +175,7 @@ class ShardWriter:
                 stored = _cast(frames, spec.dtype)
                 if not np.isfinite(stored).all():
                     return _reason(spec, frames)
+                underflow[spec.name] += _underflow(frames, stored)
                 self._values[spec.name].extend(stored)
             self._sink.check()
         for values in self._values.values():
@@ -236,6 +245,14 @@ def _cast(clips: Any, dtype: str) -> Any:
         with np.errstate(over="ignore"):  # what overflows becomes infinite, which is looked for next
             return clips.astype(dtype, copy=False)
     return [_cast(clip, dtype) for clip in clips]
+
+
+def _underflow(values: Frames, stored: Frames) -> int:
+    """How many values are too small for float16: it stores them as zero, or with fewer than its 11 bits."""
+    if stored.dtype != np.float16:
+        return 0
+    too_small = np.abs(values) < np.finfo(np.float16).tiny
+    return int(np.count_nonzero(too_small & (values != stored)))
 
 
 def _not_finite(clips: Frames | Sequence[Frames]) -> list[int]:

@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import Result
 
 from specconv.errors import OutputError
@@ -62,6 +64,7 @@ def test_json_on_stdout_is_all_of_stdout(invoke: Invoke, tones: Path, mel: Path,
     assert set(values) == {
         *("out", "dataset", "audio", "reason", "skipped", "device", "clips", "kept_clips", "failed", "failures"),
         *("audio_seconds", "shards", "kept_shards", "bytes", "wall_seconds", "seconds", "times_realtime"),
+        "float16_underflow",
     }
     assert values["clips"] == 5
     assert values["dataset"] == "folder"
@@ -300,3 +303,17 @@ def test_file_names_that_move_the_cursor_are_told_harmlessly(
     assert "\x1b" not in result.output
     assert r"evil\x1b[2J\n.wav" in result.stderr
     assert r"evil\x1b[2J\n.m4a" in result.stderr
+
+
+def test_values_too_small_for_float16_are_reported(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "audio").mkdir()
+    soundfile.write(tmp_path / "audio/quiet.wav", 1e-3 * np.sin(np.arange(16000)), 16000, subtype="FLOAT")
+    config = tmp_path / "config.yaml"
+    config.write_text("transforms: [{type: mel, scale: power}]\nshards: {dtype: float16}\n")
+    cure = "too small for float16; use scale: decibel or log, or shards.dtype: float32"
+    result = invoke("convert", tmp_path / "audio", "--config", config, "--out", tmp_path / "out")
+    assert cure in " ".join(result.stdout.split())
+    for where in (tmp_path / "out", tmp_path / "out/shard-00000.h5"):
+        assert cure in " ".join(invoke("info", where).stdout.split())
+        (specgram,) = json.loads(invoke("info", where, "--json", "-").stdout)["specgrams"]
+        assert specgram["float16_underflow"] > 0.5

@@ -16,6 +16,7 @@ import torchaudio
 
 import specconv
 from specconv.errors import AudioError, ConfigError, OutputError
+from specconv.shards import summary
 
 MEL = {"type": "mel", "n_fft": 512, "hop_length": 256, "n_mels": 32}
 SHORT: Mapping[str, Any] = {"audio": {"sample_rate": 16000, "duration": 0.5}, "transforms": [MEL]}
@@ -251,3 +252,26 @@ def test_corpora_are_converted_with_their_notes(demo_root: Path, tmp_path: Path)
             assert len(notes) > 0
             assert notes["clip"].max() < len(file["clips/id"])
             assert set(file["labels/split"].asstr()[:]) <= {"train", "test", "dropped", ""}
+
+
+def test_values_too_small_for_float16_are_counted(tmp_path: Path) -> None:
+    """Quiet audio: its power is below what float16 holds."""
+    (tmp_path / "audio").mkdir()
+    noise = 1e-3 * np.random.default_rng(0).uniform(-1, 1, (3, 16000))
+    for i, samples in enumerate(noise):
+        soundfile.write(tmp_path / "audio" / f"{i}.wav", samples, 16000, subtype="FLOAT")
+    power = {"type": "mel", "n_fft": 512, "n_mels": 16, "scale": "power", "name": "power", "norm": "slaney"}
+    job = {"transforms": [power, {**power, "name": "level", "scale": "decibel"}], "shards": {"clips": 2}}
+    report = specconv.convert(tmp_path / "audio", job, tmp_path / "exact")
+    assert report.float16_underflow == {}
+    half = {**job, "shards": {"clips": 2, "dtype": "float16"}}
+    report = specconv.convert(tmp_path / "audio", half, tmp_path / "half")
+    exact, stored = (specconv.ShardDataset(tmp_path / name, "power") for name in ("exact", "half"))
+    values = torch.cat([exact[i][0].flatten() for i in range(3)])
+    kept = torch.cat([stored[i][0].flatten() for i in range(3)])
+    lossy = (values.abs() < 2.0**-14) & (values != kept)
+    assert report.float16_underflow == {"power": lossy.double().mean().item(), "level": 0.0}
+    assert report.float16_underflow["power"] > 0.9
+    assert specconv.convert(tmp_path / "audio", half, tmp_path / "half").float16_underflow == report.float16_underflow
+    assert summary(tmp_path / "half").specgrams["power"].underflow == report.float16_underflow["power"]
+    assert summary(tmp_path / "exact").specgrams["power"].underflow is None

@@ -254,3 +254,20 @@ def test_without_notes_torchs_own_collate_does(tmp_path: Path) -> None:
     assert torch.equal(specgrams, expected)
     assert labels["octave"].tolist() == columns["octave"].tolist() == [3] * 4
     assert "notes" not in labels
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_a_relative_folder_stays_the_folder_that_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: str
+) -> None:
+    write_folder(tmp_path / "shards")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    data = ShardDataset("shards", "mel")
+    monkeypatch.chdir(tmp_path / "other")
+    assert list(data.labels("octave")) == [i % 3 for i in range(7)]
+    assert len(data.center_frequencies) == 6
+    loader = DataLoader(data, batch_size=7, num_workers=1, collate_fn=collate, multiprocessing_context=context)
+    (specgrams, _) = next(iter(loader))
+    for i in range(7):
+        assert np.array_equal(specgrams[i], make_values(i, 5))

@@ -193,6 +193,26 @@ def test_types_and_compressions_keep_the_values(
         np.testing.assert_array_equal(found[:], values if n_frames else np.concatenate(list(values), axis=1))
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_values_too_small_for_float16_are_counted(tmp_path: Path, whole: bool) -> None:
+    """By clip or by block; those of a clip that is left out do not count."""
+    spec = make_spec("power", n_frames=None, dtype="float16")
+    values = np.full((6, 4), 0.25, np.float32)
+    values[0] = [1e-9, 3.3e-7, 0.0, 2.0**-20]  # zero, fewer bits, and two that float16 holds exactly
+    with open_writer(tmp_path / "a.h5", spec) as writer:
+        for i, clip in enumerate((values, 1e6 * values)):
+            if whole:
+                writer.append([make_row(i)], {"power": [clip]})
+            else:
+                blocks = [{"power": clip[:, :2]}, {"power": clip[:, 2:]}]
+                writer.append_long(partial(make_row, i), blocks)
+        writer.close()
+    with open_shard(tmp_path / "a.h5") as shard:
+        assert (shard.n_clips, len(shard.failures)) == (1, 1)
+        assert shard.specgrams("power").n_underflow == 2
+        assert shard.specgrams("power").underflow == 2 / 24
+
+
 def test_float16_never_becomes_infinite(tmp_path: Path) -> None:
     values = np.stack([make_values(i, 5) for i in range(4)])
     values[1, 2, 3] = -65504
