@@ -35,7 +35,7 @@ SPECCONV = [sys.executable, "-c", "from specconv.cli import main; main()"]
 MEL = {"type": "mel", "n_fft": 512, "hop_length": 128, "n_mels": 32}
 LEVELS = {**MEL, "name": "levels", "scale": "decibel", "top_db": 60.0}
 CQT = {"type": "cqt", "n_bins": 24, "hop_length": 256}
-STREAMED = {"specconv.pipeline.plan.LONG_BYTES": 1, "specconv.pipeline.plan.BLOCK_BYTES": 2**16}
+STREAMED = {"specconv.pipeline.converter.LONG_BYTES": 1, "specconv.pipeline.converter.BLOCK_BYTES": 2**16}
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from specconv.version import __version__
+
 if TYPE_CHECKING:
     from specconv.config import load_config as load_config
-    from specconv.pipeline.convert import convert as convert
+    from specconv.executors.convert import convert as convert
     from specconv.shards import ShardDataset as ShardDataset
     from specconv.transforms import TransformSet as TransformSet
     from specconv.transforms import build_inverse as build_inverse
     from specconv.transforms import build_transform as build_transform
-
-__version__ = "0.2.0"
 
 _HOMES = {
     "load_config": "specconv.config",
     "build_transform": "specconv.transforms",
     "build_inverse": "specconv.transforms",
     "TransformSet": "specconv.transforms",
-    "convert": "specconv.pipeline",
+    "convert": "specconv.executors",
     "ShardDataset": "specconv.shards",
 }
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from specconv import __version__
 from specconv.bench.agreement import (
     OWN_TOLERANCE,
     PEER_TOLERANCES,
@@ -27,6 +26,7 @@ from specconv.engines.framed_fft import CPU_BLOCK, Framing
 from specconv.errors import ParameterError
 from specconv.transforms import TransformParameters, TransformSet, build_transform, transform_parameters
 from specconv.transforms.framed import FramedParameters
+from specconv.version import __version__
 
 Given = Mapping[str, Any]  # a transform's parameters, as build_transform takes them
 

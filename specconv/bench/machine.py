@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from specconv import __version__
 from specconv.bench.timing import clock_of, time_interleaved
+from specconv.version import __version__
 
 _COPY_BYTES = {"cpu": 2**29, "cuda": 2**31}  # far beyond any cache
 

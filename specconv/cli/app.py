@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from specconv import __version__
 from specconv.cli.bench import bench
 from specconv.cli.convert import convert
 from specconv.cli.demo import demo
@@ -15,6 +14,7 @@ from specconv.cli.info import info
 from specconv.cli.plot import plot
 from specconv.cli.sweep import sweep
 from specconv.cli.verify import verify
+from specconv.version import __version__
 
 app = typer.Typer(
     add_completion=False,

@@ -45,8 +45,10 @@ def convert(
     from specconv.cli.told import estimate_table, estimate_values, failed, found, report_table, report_values
     from specconv.config import load_config
     from specconv.datasets import open_dataset
-    from specconv.pipeline import choose_device, make_plan
-    from specconv.pipeline.convert import run
+    from specconv.executors import choose_executor
+    from specconv.pipeline import choose_device, converter_for, make_plan
+    from specconv.pipeline import convert as convert_plan
+    from specconv.pipeline import estimate as estimate_tasks
 
     advice = f"finished shards in {out} are kept; run the same command again to go on"
     with Meter() as meter, faults_of(config):
@@ -54,20 +56,19 @@ def convert(
         chosen = choose_device(device)
         listing = open_dataset(audio, dataset)
         meter.notice(found(listing))
-        plan = make_plan(job, listing, out)
+        plan = make_plan(job, listing)
         if dry_run:
-            estimate = plan.estimate()
+            estimate = estimate_tasks(converter_for(plan.recipe), plan.tasks)
             give(estimate_table(estimate), estimate_values(estimate, listing, out), json)
             return EXIT_DONE
         try:
             with interruption.advising(advice):
-                report = run(
+                report = convert_plan(
                     plan,
                     out,
-                    chosen,
+                    choose_executor(device, workers),
                     overwrite=overwrite,
                     strict=strict,
-                    workers=workers,
                     part=share,
                     progress=meter,
                 )

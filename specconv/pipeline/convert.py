@@ -1,160 +1,89 @@
 """convert(): a folder of audio becomes a folder of shards. Read this first.
 
-    find clips → plan (cut into shards, build transforms) → take the output folder
-      → decode ahead in threads → windows of clips → transform → write behind in a thread → index
+    find clips (datasets) → plan: cut them into shards → take the output folder (output)
+      → an executor makes every shard that is missing (shard) → index, ledger (output)
 
-A shard is whole or absent, and the index is written last; a run that ends early, however it ends, is taken up by
+A shard is whole or absent, and the index is written last; a run that ends early, however it ends, is continued by
 running it again.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import torch
-
-from specconv.config import Job, load_config
-from specconv.datasets import open_dataset
-from specconv.errors import Fault, ParameterError
-from specconv.pipeline.computing import Computing
-from specconv.pipeline.device import choose_device
-from specconv.pipeline.failures import failure_of
-from specconv.pipeline.long_clip import LongClip
+from specconv.pipeline.converter import converter_for
 from specconv.pipeline.output import open_output
-from specconv.pipeline.plan import Plan, make_plan
+from specconv.pipeline.plan import Plan
+from specconv.pipeline.recipe import Recipe, ShardResult, ShardTask
 from specconv.pipeline.report import Progress, Report, Silent, Stopwatch
-from specconv.pipeline.stages import Window, decode_ahead, windows
-from specconv.pipeline.write_behind import WriteBehind
-from specconv.shards import underflow_shares
+from specconv.pipeline.shard import Advance
+from specconv.shards import shard_path, underflow_shares
 
-MOST_DECODING = 8  # threads, unless asked for more
+
+class Executor(Protocol):
+    """A place where shards are made: this process, other processes, a cluster."""
+
+    def run(
+        self, recipe: Recipe, tasks: Sequence[ShardTask], folder: Path, *, strict: bool, advance: Advance
+    ) -> Generator[ShardResult]:
+        """Make every shard by `specconv.pipeline.make_shard` and yield each when it is whole, in any order.
+
+        strict: raise AudioError for the first clip that fails. advance: call it for all clips handled, in this thread.
+        Raise the first error that is no clip's own. Stop all work before the iterator is closed.
+        """
 
 
 def convert(
-    audio: str | Path,
-    job: Job | Mapping[str, Any] | str | Path,
-    out: str | Path,
+    plan: Plan,
+    out: Path,
+    executor: Executor,
     *,
-    dataset: str = "auto",
-    device: str = "auto",
     overwrite: bool = False,
     strict: bool = False,
-    workers: int | None = None,
     part: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
 ) -> Report:
-    """Convert every clip under ``audio`` with every transform of ``job``, into shards in the folder ``out``.
+    """Carry out a plan: make every shard of it that is not whole in ``out``, then the index.
 
-    dataset: auto, or a name of `specconv.datasets.DATASETS`. device: auto, cpu, cuda, cuda:N or mps.
     overwrite: replace shards made by another config or version, or from another folder. strict: stop at the first
-    clip that fails. workers: decoding threads. part: (i, n), do the i-th of n equal shares of the shards, i from 1.
+    clip that fails. part: (i, n), make the i-th of n equal shares of the shards, i from 1.
 
-    What is already whole is kept. Raises ConfigError, DatasetError, ParameterError before anything is written;
-    OutputError also later, if the folder or the space in it is gone; AudioError when strict. Clips that fail are in
-    the report and in ``errors.jsonl``.
+    Raises OutputError before anything is written, and later if the folder or its free space is gone; AudioError when
+    strict. Clips that fail are in the report and in ``errors.jsonl``.
     """
-    faults = []
-    if not 1 <= part[0] <= part[1]:
-        faults.append(Fault("part", f"is {part}; must be (i, n) with 1 <= i <= n"))
-    if workers is not None and workers < 1:
-        faults.append(Fault("workers", f"is {workers}; must be at least 1 thread"))
-    if faults:
-        raise ParameterError(faults)
-    if not isinstance(job, Job):
-        job = load_config(job)
-    chosen = choose_device(device)
-    plan = make_plan(job, open_dataset(audio, dataset), Path(out))
-    return run(
-        plan,
-        Path(out),
-        chosen,
-        overwrite=overwrite,
-        strict=strict,
-        workers=workers,
-        part=part,
-        progress=progress or Silent(),
-    )
-
-
-def run(
-    plan: Plan,
-    out: Path,
-    device: torch.device,
-    *,
-    overwrite: bool,
-    strict: bool,
-    workers: int | None,
-    part: tuple[int, int],
-    progress: Progress,
-) -> Report:
-    """Carry out a plan; parameters as for `convert`."""
-    clock = Stopwatch()
-    with open_output(plan, out, overwrite=overwrite, part=part, progress=progress) as output:
-        kept_clips = sum(len(shard.clips) for shard in output.kept)
-        todo_clips = sum(len(shard.clips) for shard in output.todo)
+    progress, clock = progress or Silent(), Stopwatch()
+    converter = converter_for(plan.recipe)
+    with open_output(plan, converter, out, overwrite=overwrite, part=part, progress=progress) as output:
+        kept_clips = sum(len(task.clips) for task in output.kept)
+        todo_clips = sum(len(task.clips) for task in output.todo)
         progress.start(clips=kept_clips + todo_clips, done=kept_clips)
         started = time.perf_counter()
-        audio_seconds = 0.0
-        with (
-            WriteBehind(plan, clock, strict=strict) as writing,
-            Computing(plan.transforms, device) as computing,
-            closing(decode_ahead(plan, output.todo, workers or min(MOST_DECODING, os.cpu_count() or 1))) as decoded,
-        ):
-            for window in windows(plan, decoded):
-                seconds = _convert_window(plan, window, computing, writing, clock)
-                audio_seconds += seconds
-                progress.advance(clips=len(window.clips), audio_seconds=seconds)
-            writing.finish()
-        total_bytes = output.finish(writing.entries)
-        whole = [shard.path for shard in (*output.kept, *output.todo)] if plan.job.shards.dtype == "float16" else []
+        results: list[ShardResult] = []
+
+        def advance(clips: int, audio_seconds: float) -> None:
+            progress.advance(clips=clips, audio_seconds=audio_seconds)
+
+        with closing(executor.run(plan.recipe, output.todo, out, strict=strict, advance=advance)) as made:
+            for result in made:
+                results.append(result)
+                clock.add(result.seconds)
+        names = [shard_path(out, task.number) for task in (*output.kept, *output.todo)]
+        total_bytes = output.finish({result.number: result.entry for result in results})
+        failures = [failed for result in sorted(results, key=lambda r: r.number) for failed in result.failures]
         return Report(
             out=out,
-            clips=todo_clips - len(writing.failures),
+            clips=todo_clips - len(failures),
             kept_clips=kept_clips,
-            failures=[*output.kept_failures, *writing.failures],
-            audio_seconds=audio_seconds,
+            failures=[*output.kept_failures, *failures],
+            audio_seconds=sum(result.audio_seconds for result in results),
             shards=len(output.todo),
             kept_shards=len(output.kept),
             bytes=total_bytes,
             wall_seconds=time.perf_counter() - started,
             seconds=clock.seconds,
-            float16_underflow=underflow_shares(whole),
+            float16_underflow=underflow_shares(names if plan.recipe.shards.dtype == "float16" else []),
         )
-
-
-def _convert_window(plan: Plan, window: Window, computing: Computing, writing: WriteBehind, clock: Stopwatch) -> float:
-    """Transform a window and hand it on; returns the seconds of audio in it."""
-    if window.clips[0].is_long:
-        return _convert_long(plan, window, computing, writing, clock)
-    loaded = [item.audio for item in window.clips if item.audio is not None]
-    for audio in loaded:
-        for stage, seconds in audio.seconds.items():
-            clock.seconds[stage] += seconds
-    with clock.measure("compute"):
-        specgrams = computing([audio.waveform for audio in loaded]) if loaded else []
-    writing.write(window, specgrams)
-    return sum(len(audio.waveform) for audio in loaded) / plan.sample_rate
-
-
-def _convert_long(plan: Plan, window: Window, computing: Computing, writing: WriteBehind, clock: Stopwatch) -> float:
-    """The same for one clip that streams from its file through the transforms into the shard."""
-    item = window.clips[0]
-    long_clip = LongClip(plan, item, computing.device)
-    with clock.measure("compute"), computing.all_cores():
-        try:
-            writing.write_long(window, item, long_clip)
-        except Exception as error:
-            failure = failure_of(plan.stored_path(item.clip), error)
-            if failure is None:
-                raise
-            writing.fail(window, failure)
-            return 0.0
-    for stage, seconds in long_clip.seconds.items():
-        clock.seconds[stage] += seconds
-        clock.seconds["compute"] -= seconds
-    return long_clip.n_samples / plan.sample_rate

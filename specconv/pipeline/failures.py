@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from specconv.errors import AudioError, DatasetError
+from specconv.shards import FailedClip
 
 NO_MEMORY = "it does not fit into memory with its spectrograms"
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A clip that could not be converted, as a line of the ledger has it."""
-
-    path: str
-    stage: str
-    reason: str
-
-
-def failure_of(path: str, error: Exception) -> Failure | None:
+def failure_of(path: str, error: Exception) -> FailedClip | None:
     """What the ledger says of a clip that raised ``error``; None where the clip is not to blame."""
     if isinstance(error, AudioError):
-        return Failure(path, error.stage, error.reason)
+        return FailedClip(path, error.stage, error.reason)
     if isinstance(error, DatasetError):
-        return Failure(path, "labels", str(error))
+        return FailedClip(path, "labels", str(error))
     if is_out_of_memory(error):
-        return Failure(path, "transform", NO_MEMORY)
+        return FailedClip(path, "transform", NO_MEMORY)
     if isinstance(error, OSError):
-        return Failure(path, "open", f"the system does not read it: {error.strerror or error}")
+        return FailedClip(path, "open", f"the system does not read it: {error.strerror or error}")
     return None
 
 

@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 
 from specconv.audio import stream as stream_audio
-from specconv.pipeline.computing import Frames
-from specconv.pipeline.plan import Plan
-from specconv.pipeline.stages import Decoded
-from specconv.shards import output_error
-from specconv.transforms import Transform
+from specconv.datasets import ClipRef
+from specconv.pipeline.compute import Frames
+from specconv.pipeline.converter import Converter
+from specconv.shards import ClipRow, output_error
 from specconv.transforms.streaming import stream as stream_specgrams
 
 
 class LongClip:
     """The specgrams of one file as an iterator over blocks of frames.
 
-    Known only when the blocks are used up: n_samples, source_sample_rate, and the seconds of each stage.
+    path: of the shard; its folder holds what must wait for the end of the clip.
+    Known only when the blocks are used up: n_samples, and the seconds of each stage.
     """
 
-    def __init__(self, plan: Plan, item: Decoded, device: torch.device) -> None:
-        self._plan, self._item, self._device = plan, item, device
-        self.n_samples = self.source_sample_rate = 0
+    def __init__(self, converter: Converter, clip: ClipRef, path: Path) -> None:
+        self._converter, self._clip, self._path = converter, clip, path
+        self.n_samples = self._source_sample_rate = 0
         self.seconds: Mapping[str, float] = {}
 
-    def blocks(self) -> Iterator[dict[str, Frames]]:
-        """For each transform ``(n_bins, some frames)``, in order.
+    def row(self) -> ClipRow:
+        return self._converter.row(self._clip, self._source_sample_rate, self.n_samples)
 
-        Raises AudioError for what shows on the way, OutputError if the folder of the shard has no room for a spool.
+    def blocks(self) -> Iterator[dict[str, Frames]]:
+        """Yield, for each transform, ``(n_bins, some frames)``, in order.
+
+        Raises AudioError for a fault of the file, OutputError if the shard's folder has no space left.
         """
         try:
             yield from self._blocks()
         except OSError as error:
-            raise output_error(self._item.shard.path, error) from error
+            raise output_error(self._path, error) from error
 
     def _blocks(self) -> Iterator[dict[str, Frames]]:
-        plan = self._plan
-        transforms: list[Transform] = list(plan.transforms.by_name.values())
-        spool = self._item.shard.path.parent
+        converter = self._converter
         with (
-            stream_audio(self._item.clip.path, plan.audio_format, plan.block_samples) as audio,
+            stream_audio(self._clip.path, converter.recipe.audio, converter.block_samples) as audio,
             torch.inference_mode(),
         ):
-            plan.check_clip(self._item.clip, audio.source_sample_rate, plan.long_samples)
-            on_device = (block.to(self._device) for block in audio)
-            for part in stream_specgrams(transforms, on_device, spool):
+            converter.check(self._clip, audio.source_sample_rate, converter.long_samples)
+            on_device = (block.to(converter.device) for block in audio)
+            for part in stream_specgrams(converter.members, on_device, self._path.parent):
                 yield {name: values.cpu().numpy() for name, values in part.items()}
-        self.n_samples, self.source_sample_rate = audio.n_samples, audio.source_sample_rate
+        self.n_samples, self._source_sample_rate = audio.n_samples, audio.source_sample_rate
         self.seconds = audio.seconds

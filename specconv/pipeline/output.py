@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specconv.errors import OutputError, ShardError
-from specconv.pipeline.failures import Failure
-from specconv.pipeline.plan import Plan, ShardPlan
+from specconv.pipeline.converter import Converter
+from specconv.pipeline.estimate import estimate
+from specconv.pipeline.plan import Plan
+from specconv.pipeline.recipe import ShardTask
 from specconv.pipeline.report import Progress
 from specconv.pipeline.survey import Survey, Why, judge, survey
 from specconv.shards import (
@@ -24,6 +26,7 @@ from specconv.shards import (
     read_index,
     remove_index,
     remove_leftovers,
+    shard_path,
     shard_paths,
     sync_folder,
     write_index,
@@ -41,15 +44,15 @@ class Output:
 
     folder: Path
     plan: Plan
-    todo: tuple[ShardPlan, ...]
-    kept: tuple[ShardPlan, ...]
+    converter: Converter
+    todo: tuple[ShardTask, ...]
+    kept: tuple[ShardTask, ...]
     _failed: Mapping[int, tuple[FailedClip, ...]]
 
     @property
-    def kept_failures(self) -> list[Failure]:
+    def kept_failures(self) -> list[FailedClip]:
         """The clips that failed when the kept shards were made."""
-        failed = [failed for shard in self.kept for failed in self._failed[shard.number]]
-        return [Failure(one.path, one.stage, one.reason) for one in failed]
+        return [failed for task in self.kept for failed in self._failed[task.number]]
 
     def finish(self, entries: Mapping[int, ShardEntry]) -> int:
         """Write ledger and index, once every shard of the plan is whole (another part may still be at work).
@@ -64,26 +67,28 @@ class Output:
             failures, total = self._whole(entries)
             write_ledger(self.folder, failures)
             seen = there
-        if len(failures) < len(plan.shards):
+        if len(failures) < len(plan.tasks):
             return total
         index = _readable_index(self.folder)
         known = {entry.name: entry for entry in index.shards} if index is not None else {}
-        complete = [
-            entries.get(shard.number) or known.get(shard.path.name) or read_entry(shard.path) for shard in plan.shards
-        ]
+        paths = [(task, self._path(task)) for task in plan.tasks]
+        complete = [entries.get(task.number) or known.get(path.name) or read_entry(path) for task, path in paths]
         root, dataset = plan.listing.root.resolve(), plan.listing.dataset
         if index is None or (index.shards, index.audio) != (complete, str(root)):
             write_index(
                 self.folder,
                 dataset=dataset.name,
                 audio=root,
-                config_yaml=plan.config_yaml,
-                specs=plan.specs,
+                config_yaml=plan.recipe.config,
+                specs=self.converter.specs,
                 label_fields=dataset.label_fields,
                 has_notes=dataset.has_notes,
                 shards=complete,
             )
         return total
+
+    def _path(self, task: ShardTask) -> Path:
+        return shard_path(self.folder, task.number)
 
     def _states(self) -> list[tuple[str, int, int]]:
         """Of every shard that is there: what tells it from one that replaces it."""
@@ -94,19 +99,20 @@ class Output:
     def _whole(self, entries: Mapping[int, ShardEntry]) -> tuple[dict[str, tuple[FailedClip, ...]], int]:
         """The failures of all whole shards by name, and their bytes."""
         total, failures = 0, {}
-        for shard in self.plan.shards:
-            found = judge(self.plan, shard.path, shard) if shard.path.exists() else Why.DAMAGED
+        for task in self.plan.tasks:
+            path = self._path(task)
+            found = judge(self.plan, path, task) if path.exists() else Why.DAMAGED
             if not isinstance(found, Why):
-                failures[shard.path.name] = found
-                total += shard.path.stat().st_size
-            elif shard.number in entries or shard in self.kept:
-                raise OutputError(f"{shard.path} was whole and has been removed or changed; run the same command again")
+                failures[path.name] = found
+                total += path.stat().st_size
+            elif task.number in entries or task in self.kept:
+                raise OutputError(f"{path} was whole and has been removed or changed; run the same command again")
         return failures, total
 
 
 @contextmanager
 def open_output(
-    plan: Plan, folder: Path, *, overwrite: bool, part: tuple[int, int], progress: Progress
+    plan: Plan, converter: Converter, folder: Path, *, overwrite: bool, part: tuple[int, int], progress: Progress
 ) -> Iterator[Output]:
     """Take possession of ``folder``, creating it, and find out what is left to do.
 
@@ -127,16 +133,16 @@ def open_output(
                     f"{folder}: its file system has no file locks. specconv needs none; for other readers of the "
                     "shards set HDF5_USE_FILE_LOCKING=FALSE, or h5py.File(..., locking=False)"
                 )
-        mine = [shard for shard in plan.shards if shard.number % part[1] == part[0] - 1]
+        mine = [shard for shard in plan.tasks if shard.number % part[1] == part[0] - 1]
         todo = tuple(shard for shard in mine if shard.number not in found.whole)
         kept = tuple(shard for shard in mine if shard.number in found.whole)
-        replaced = [shard.path for shard in todo if shard.number in found.others]
-        _check_space(plan, folder, todo, replaced)
-        _tell(progress, todo, found)
+        replaced = [shard_path(folder, shard.number) for shard in todo if shard.number in found.others]
+        _check_space(plan, converter, folder, todo, replaced)
+        _tell(progress, folder, todo, found)
         if todo or found.surplus:
             remove_index(folder)
             _remove([*replaced, *found.surplus])
-        yield Output(folder, plan, todo, kept, found.whole)
+        yield Output(folder, plan, converter, todo, kept, found.whole)
 
 
 @contextmanager
@@ -183,12 +189,12 @@ def _refuse_other_audio(plan: Plan, folder: Path, found: Survey) -> None:
         )
 
 
-def _tell(progress: Progress, todo: tuple[ShardPlan, ...], found: Survey) -> None:
+def _tell(progress: Progress, folder: Path, todo: tuple[ShardTask, ...], found: Survey) -> None:
     """What of an earlier run is not kept, and why."""
     names = defaultdict(list)
     for shard in todo:
         if why := found.others.get(shard.number):
-            names[f"are made again, {why.value}"].append(shard.path.name)
+            names[f"are made again, {why.value}"].append(shard_path(folder, shard.number).name)
     if found.surplus:
         names["are removed, for their clips are no more"] = [path.name for path in found.surplus]
     for what, shards in names.items():
@@ -196,12 +202,14 @@ def _tell(progress: Progress, todo: tuple[ShardPlan, ...], found: Survey) -> Non
         progress.notice(f"shards of an earlier run {what} ({len(shards)}): {first}")
 
 
-def _check_space(plan: Plan, folder: Path, todo: tuple[ShardPlan, ...], replaced: list[Path]) -> None:
-    if plan.job.shards.compression != "none" or not todo:
+def _check_space(
+    plan: Plan, converter: Converter, folder: Path, todo: tuple[ShardTask, ...], replaced: list[Path]
+) -> None:
+    if plan.recipe.shards.compression != "none" or not todo:
         return  # how small they get is not known before
     with _said(folder):
         free = shutil.disk_usage(folder).free + sum(path.stat().st_size for path in replaced)
-    needed = plan.estimate(todo).bytes * MARGIN + HEAD_BYTES * len(todo) * len(plan.specs)
+    needed = estimate(converter, todo).bytes * MARGIN + HEAD_BYTES * len(todo) * len(converter.specs)
     if needed > free:
         raise OutputError(
             f"{folder}: {_size(needed)} are needed, but {_size(free)} are free; free some space, "

@@ -15,17 +15,16 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from specconv import __version__
 from specconv.config import parse_config
 from specconv.datasets import DATASETS, ClipRef, Listing
 from specconv.errors import AudioError, Fault, ParameterError, ShardError
-from specconv.pipeline.computing import Computing, Frames
-from specconv.pipeline.failures import NO_MEMORY
+from specconv.pipeline.compute import Frames, single_clips
+from specconv.pipeline.converter import Converter, converter_for
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
-from specconv.pipeline.stages import Decoded, decode_ahead, windows
-from specconv.shards import Index, open_shard, read_index
+from specconv.shards import FailedClip, Index, open_shard, read_index
 from specconv.shards.opening import Shard, Specgrams
+from specconv.version import __version__
 
 TOLERANCES: Mapping[str, float] = {"float32": 1e-5, "complex64": 1e-5, "float16": 1e-3}  # of the clip's peak
 BLOCK_FRAMES = 2**14  # of stored values that are in memory together
@@ -76,14 +75,11 @@ def recompute(
     rows = list(_spread(folder, index, n))
     found = Recomputed()
     with TemporaryDirectory(prefix="specconv-") as spool:
-        plan = _plan(index, root, rows, Path(spool))
-        waiting = iter(rows)
-        with Computing(plan.transforms, device) as computing:
-            for window in windows(plan, decode_ahead(plan, plan.shards, workers=1)):
-                places = [next(waiting) for _ in window.clips]
-                progress(f"computing {places[0].id} again")
-                for place, computed in zip(places, _computed(plan, window.clips, computing), strict=True):
-                    _compare(place, computed, found)
+        plan = _plan(index, root, rows)
+        converter = converter_for(plan.recipe, device)
+        for place, computed in zip(rows, _computed(converter, plan, Path(spool)), strict=True):
+            progress(f"computing {place.id} again")
+            _compare(place, computed, found)
     return found
 
 
@@ -115,7 +111,7 @@ def _check_resampling(shard: Shard, path: Path) -> None:
         )
 
 
-def _plan(index: Index, root: Path, rows: Sequence[_Row], spool: Path) -> Plan:
+def _plan(index: Index, root: Path, rows: Sequence[_Row]) -> Plan:
     """A conversion of these clips alone, at the rate that is stored."""
     for place in rows:
         path = PurePosixPath(place.path)
@@ -131,24 +127,26 @@ def _plan(index: Index, root: Path, rows: Sequence[_Row], spool: Path) -> Plan:
     )
     clips = tuple(ClipRef(place.id, root / place.path, {}) for place in rows)
     dataset = DATASETS.get(index.dataset, DATASETS["folder"])
-    return make_plan(job, Listing(dataset, root, "as stored", clips, ()), spool)
+    return make_plan(job, Listing(dataset, root, "as stored", clips, ()))
 
 
 Computed = AudioError | Iterator[Mapping[str, Frames]]
 
 
-def _computed(plan: Plan, clips: Sequence[Decoded], computing: Computing) -> Iterator[Computed]:
+def _computed(converter: Converter, plan: Plan, spool: Path) -> Iterator[Computed]:
     """For each clip its specgrams, in blocks of frames, or why there are none."""
-    loaded = [item.audio.waveform for item in clips if item.audio is not None]
-    specgrams = iter(computing(loaded) if loaded else ())
-    for item in clips:
-        if item.failure is not None:
-            yield AudioError(item.failure.path, item.failure.stage, item.failure.reason)
-        elif item.is_long:
-            yield iter(LongClip(plan, item, computing.device).blocks())
-        else:
-            clip = next(specgrams)
-            yield iter([clip]) if clip is not None else AudioError(plan.stored_path(item.clip), "transform", NO_MEMORY)
+    clips = [clip for task in plan.tasks for clip in task.clips]
+    while clips:
+        batch = converter.convert(clips[: converter.clips_at_once])
+        rows = {name: single_clips(blocks) for name, blocks in batch.specgrams.items()}
+        for clip in batch.clips:
+            if isinstance(clip, FailedClip):
+                yield AudioError(clip.path, clip.stage, clip.reason)
+            else:
+                yield iter([{name: next(values) for name, values in rows.items()}])
+        clips = clips[len(batch.clips) :]
+        if batch.long:
+            yield LongClip(converter, clips.pop(0), spool).blocks()
 
 
 def _compare(place: _Row, computed: Computed, found: Recomputed) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from specconv.pipeline.failures import Failure
+from specconv.shards import FailedClip
 
 STAGES = ("decode", "resample", "compute", "write")
 
@@ -28,6 +28,11 @@ class Stopwatch:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - started
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add seconds that were measured elsewhere."""
+        for stage, spent in seconds.items():
+            self.seconds[stage] += spent
 
 
 class Progress(Protocol):
@@ -65,7 +70,7 @@ class Report:
     out: Path
     clips: int
     kept_clips: int
-    failures: list[Failure]
+    failures: list[FailedClip]
     audio_seconds: float
     shards: int
     kept_shards: int

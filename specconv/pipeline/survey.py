@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from specconv import __version__
 from specconv.audio import probe
 from specconv.errors import AudioError, OutputError, ShardError
-from specconv.pipeline.plan import Plan, ShardPlan
-from specconv.shards import FailedClip, open_shard, shard_paths
+from specconv.pipeline.plan import Plan
+from specconv.pipeline.recipe import ShardTask
+from specconv.shards import FailedClip, open_shard, shard_path, shard_paths
+from specconv.version import __version__
 
 
 class Why(Enum):
@@ -45,34 +46,34 @@ def survey(plan: Plan, folder: Path, *, overwrite: bool) -> Survey:
     whole: dict[int, tuple[FailedClip, ...]] = {}
     others: dict[int, Why] = {}
     surplus: list[Path] = []
-    planned = {shard.path.name: shard for shard in plan.shards}
+    planned = {shard_path(folder, task.number).name: task for task in plan.tasks}
     for path in shard_paths(folder):
-        shard = planned.get(path.name)
-        judged = judge(plan, path, shard)
+        task = planned.get(path.name)
+        judged = judge(plan, path, task)
         if judged is Why.DAMAGED and not path.exists():
             continue  # removed just now by another part, which makes it again
         if not overwrite and isinstance(judged, Why):
             _refuse(path, judged)
-        if shard is None:
+        if task is None:
             surplus.append(path)
         elif isinstance(judged, Why):
-            others[shard.number] = judged
+            others[task.number] = judged
         elif any(_opens(plan, failed) for failed in judged):
-            others[shard.number] = Why.READABLE
+            others[task.number] = Why.READABLE
         else:
-            whole[shard.number] = judged
+            whole[task.number] = judged
     return Survey(whole, others, tuple(surplus))
 
 
-def judge(plan: Plan, path: Path, shard: ShardPlan | None) -> tuple[FailedClip, ...] | Why:
-    """The failures of the shard at ``path`` if it is whole and made from what ``shard`` would be made from."""
+def judge(plan: Plan, path: Path, task: ShardTask | None) -> tuple[FailedClip, ...] | Why:
+    """The failures of the shard at ``path`` if it is whole and made from what ``task`` would be made from."""
     try:
         with open_shard(path) as found:
             if _version(found.fingerprint) != __version__:
                 return Why.OTHER_VERSION
-            if found.config != plan.config_yaml:
+            if found.config != plan.recipe.config:
                 return Why.OTHER_CONFIG
-            if shard is not None and found.fingerprint != shard.fingerprint:
+            if task is not None and found.fingerprint != task.fingerprint:
                 return Why.CHANGED
             return found.failures
     except ShardError:
@@ -106,7 +107,7 @@ def _opens(plan: Plan, failed: FailedClip) -> bool:
     if failed.stage != "open":
         return False
     try:
-        probe(plan.listing.root / failed.path)
+        probe(plan.recipe.root / failed.path)
     except AudioError:
         return False
     return True

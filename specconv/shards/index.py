@@ -17,11 +17,11 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from specconv import __version__
 from specconv.errors import ShardError
 from specconv.shards.durable import output_error, sync_folder, write_durably
 from specconv.shards.layout import TYPE_NAMES, FailedClip, SpecgramSpec, is_shard_name
 from specconv.shards.regular import regular_file
+from specconv.version import __version__
 
 INDEX_NAME = "index.json"
 LEDGER_NAME = "errors.jsonl"

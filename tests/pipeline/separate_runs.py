@@ -128,7 +128,7 @@ def until(condition: Any, seconds: float = 60.0) -> None:
 def _serve() -> None:
     import resource
 
-    import specconv.pipeline.convert  # noqa: F401
+    import specconv.executors  # noqa: F401
     from specconv.shards import ShardWriter  # noqa: F401 (loaded when first asked for)
 
     pipes: dict[int, int] = {}

@@ -15,7 +15,7 @@ from hostile_files import wav
 from separate_runs import Ended, Runs, contents
 
 import specconv
-from specconv.pipeline import stages
+from specconv.pipeline import converter
 from specconv.transforms import TransformSet
 
 RATE = 16_000
@@ -26,10 +26,10 @@ JOB: Mapping[str, Any] = {
         {"type": "cqt", "n_bins": 24, "f_min": 220.0, "hop_length": 256},
     ],
 }
-STREAMED = {"specconv.pipeline.plan.LONG_BYTES": 2**22, "specconv.pipeline.plan.BLOCK_BYTES": 2**22}
-WHOLE = {"specconv.pipeline.plan.LONG_BYTES": 2**40}
-WINDOWS = {"specconv.pipeline.stages.WINDOW_BYTES": 2**22, "specconv.pipeline.stages.AHEAD_BYTES": 2**22}
-ALL_IN_ONE = {"specconv.pipeline.stages.WINDOW_CLIPS": 10**6, "specconv.pipeline.stages.WINDOW_BYTES": 2**40}
+STREAMED = {"specconv.pipeline.converter.LONG_BYTES": 2**22, "specconv.pipeline.converter.BLOCK_BYTES": 2**22}
+WHOLE = {"specconv.pipeline.converter.LONG_BYTES": 2**40}
+WINDOWS = {"specconv.pipeline.shard.WINDOW_BYTES": 2**22}
+ALL_IN_ONE = {"specconv.pipeline.shard.WINDOW_CLIPS": 10**6, "specconv.pipeline.shard.WINDOW_BYTES": 2**40}
 
 
 def peak(runs: Runs, audio: Path, job: Any, out: Path, constants: Mapping[str, int]) -> float:
@@ -149,7 +149,7 @@ def test_a_clip_that_does_not_fit_alone_is_the_only_one_that_fails(
 def test_a_recording_whose_blocks_do_not_fit_is_the_only_one_that_fails(
     clips: Path, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 2**18)
+    monkeypatch.setattr("specconv.pipeline.converter.LONG_BYTES", 2**18)
     wav(clips / "4 long.wav", 400_000)
 
     def none(*_: object) -> Any:
@@ -171,7 +171,7 @@ def test_a_gpu_whose_memory_is_used_up_goes_on(tmp_path: Path, monkeypatch: pyte
     for i in range(64):
         wav(tmp_path / "audio" / f"{i}.wav", 10 * RATE)
     job = {**JOB, "transforms": [{"type": "stft", "n_fft": 2048, "hop_length": 64}]}
-    monkeypatch.setattr(stages, "WINDOW_BYTES", 2**40)
+    monkeypatch.setitem(converter.BATCH_BYTES, "gpu", 2**40)
     specconv.convert(tmp_path / "audio", job, tmp_path / "whole", device="cuda")
     needed = torch.cuda.max_memory_allocated()
     torch.cuda.empty_cache()

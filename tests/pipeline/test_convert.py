@@ -80,8 +80,8 @@ def test_long_clips_stream_with_the_numbers_of_the_whole(
     layers = [{"layer": "normalization", "over": "freq"}]
     job = {**WHOLE, "transforms": [{**MEL, "scale": "decibel", "top_db": 40.0, "then": layers}]}
     specconv.convert(folder, job, tmp_path / "whole")
-    monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
-    monkeypatch.setattr("specconv.pipeline.plan.BLOCK_BYTES", 2**14)
+    monkeypatch.setattr("specconv.pipeline.converter.LONG_BYTES", 1)
+    monkeypatch.setattr("specconv.pipeline.converter.BLOCK_BYTES", 2**14)
     report = specconv.convert(folder, job, tmp_path / "streamed")
     assert report.audio_seconds == pytest.approx(sum(0.2 + 0.31 * i for i in range(7)), abs=1e-3)
     whole, streamed = stored(tmp_path / "whole"), stored(tmp_path / "streamed")

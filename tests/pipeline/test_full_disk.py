@@ -94,8 +94,8 @@ def test_a_disk_that_fills_keeps_finished_shards_and_the_same_command_goes_on(
 def test_a_disk_that_fills_with_the_waiting_frames_of_a_long_recording(
     noise: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
-    monkeypatch.setattr("specconv.pipeline.plan.BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("specconv.pipeline.converter.LONG_BYTES", 1)
+    monkeypatch.setattr("specconv.pipeline.converter.BLOCK_BYTES", 2**16)
     wav(noise / "long.wav", 64_000)
     levels = {**WIDE, "scale": "decibel", "top_db": 60.0}
     with pytest.raises(OutputError, match="cannot be written: No space left"):

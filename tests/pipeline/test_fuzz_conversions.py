@@ -154,8 +154,8 @@ def example_of(*listed: Clip, **transform: Any) -> Any:
 def test_a_conversion_is_each_clip_computed_alone(streamed: bool, listed: list[Clip], config: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         if streamed:  # all but the shortest go through in blocks
-            patch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
-            patch.setattr("specconv.pipeline.plan.BLOCK_BYTES", 2**12)
+            patch.setattr("specconv.pipeline.converter.LONG_BYTES", 1)
+            patch.setattr("specconv.pipeline.converter.BLOCK_BYTES", 2**12)
         audio, out = Path(folder, "audio"), Path(folder, "out")
         paths = {write(audio, number, clip) for number, clip in enumerate(listed)}
         report = specconv.convert(audio, config, out)

@@ -22,9 +22,8 @@ from stored_clips import Specgrams, alone, assert_same, stored
 import specconv
 from specconv.config import load_config
 from specconv.datasets import open_dataset
-from specconv.pipeline import Silent
-from specconv.pipeline.convert import run
-from specconv.pipeline.plan import make_plan
+from specconv.executors import InProcess
+from specconv.pipeline import Silent, convert, make_plan
 
 UNTOUCHED = b"RIFF, says the fifo"
 pytestmark = pytest.mark.usefixtures("never_hangs")
@@ -191,11 +190,9 @@ def test_a_file_that_changes_meanwhile_is_one_failure(three: Path, tmp_path: Pat
     listing, out = open_dataset(three), tmp_path / "out"
     if moment == "found":
         make(three / "2" / "2.wav")
-    plan = make_plan(load_config(JOB), listing, out)
+    plan = make_plan(load_config(JOB), listing)
     progress = Meanwhile(lambda: make(three / "2" / "2.wav")) if moment == "planned" else Silent()
-    report = run(
-        plan, out, torch.device("cpu"), overwrite=False, strict=False, workers=2, part=(1, 1), progress=progress
-    )
+    report = convert(plan, out, InProcess(torch.device("cpu"), threads=2), progress=progress)
     assert [(failure.path, failure.stage) for failure in report.failures] == [("2/2.wav", stage)]
     assert reason in report.failures[0].reason
     assert ledger(out)["2/2.wav"]["reason"] == report.failures[0].reason

@@ -19,7 +19,7 @@ from specconv.shards import ShardWriter, open_shard, shard_paths
 
 KILLS = 12
 # Clips of a second are long and go in blocks, and what waits for their maximum goes through files without a name.
-STREAMED = {"specconv.pipeline.plan.LONG_BYTES": 1, "specconv.pipeline.plan.BLOCK_BYTES": 2**14}
+STREAMED = {"specconv.pipeline.converter.LONG_BYTES": 1, "specconv.pipeline.converter.BLOCK_BYTES": 2**14}
 LEVELS = {"type": "mel", "n_fft": 512, "n_mels": 16, "scale": "decibel", "top_db": 60.0}
 
 
@@ -113,7 +113,7 @@ def test_a_killed_overwrite_goes_on_where_it_was(
 def test_a_shard_that_lacks_a_window_is_never_closed(
     clips: Path, small: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr("specconv.pipeline.stages.WINDOW_CLIPS", 2)  # two windows a shard
+    monkeypatch.setattr("specconv.pipeline.shard.WINDOW_CLIPS", 2)  # two windows a shard
     calls, append = [0], ShardWriter.append
 
     def fails_once(writer: ShardWriter, *arguments: Any) -> Any:

@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from specconv.errors import ParameterError, ShardError
-from specconv.pipeline import convert
+from specconv.executors import convert
 from specconv.pipeline.recompute import recompute
 
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ def test_clips_at_a_rate_of_their_own(make: Make) -> None:
 
 def test_streamed_clips_have_the_same_numbers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     out = make({**STFT, "scale": "decibel"})
-    monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 1)
+    monkeypatch.setattr("specconv.pipeline.converter.LONG_BYTES", 1)
     monkeypatch.setattr("specconv.pipeline.recompute.BLOCK_FRAMES", 10)
     found = recompute(out, 7, device=CPU)
     assert (found.clips, found.faults) == (7, [])
