@@ -12,7 +12,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from specconv.datasets.base import NOTE_DTYPE, ClipRef, Dataset, Listing, Skipped, readable
+from specconv.datasets.base import NOTE_DTYPE, ClipRef, Dataset, Evidence, Listing, Skipped, readable
 from specconv.datasets.esc50 import Esc50
 from specconv.datasets.folder import FolderDataset
 from specconv.datasets.gtzan import Gtzan
@@ -20,20 +20,23 @@ from specconv.datasets.maestro import Maestro
 from specconv.datasets.maps import Maps
 from specconv.datasets.musicnet import MusicNet
 from specconv.datasets.piano_triads import PianoTriads
+from specconv.datasets.scan import first_audio
 from specconv.datasets.speech_commands import SpeechCommands
 from specconv.errors import DatasetError
 
-__all__ = ["DATASETS", "NOTE_DTYPE", "ClipRef", "Dataset", "Listing", "Skipped", "open_dataset", "readable"]
+__all__ = ["DATASETS", "NOTE_DTYPE", "ClipRef", "Dataset", "Evidence", "Listing", "Skipped", "open_dataset", "readable"]
 
 _CORPORA = (Maps(), MusicNet(), PianoTriads(), Maestro(), Gtzan(), Esc50(), SpeechCommands())
+_LARGE_SHARE = 0.1  # of the audio files; as many of a second corpus are a question to the user
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (FolderDataset(), *_CORPORA)}
 
 
 def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
     """The clips of a folder, by id, with what was skipped and why.
 
-    name: one of DATASETS, or "auto": the one corpus that is recognised, else any folder of audio. The reason
-    in the listing says in words what was seen.
+    name: one of DATASETS, or "auto": the corpus that more than half of the audio files belong to by their names,
+    or a tenth by a table of the corpus; else any folder of audio. The reason in the listing says what was seen;
+    files that are no clips of the corpus are skipped.
     Raises DatasetError if there is no such folder or dataset, no clip, or more than one corpus to choose.
     """
     root = Path(root)
@@ -46,17 +49,26 @@ def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
         raise DatasetError(f"{readable(root)}: {fault.strerror}") from fault
     if name != "auto":
         return Listing.of(_dataset(name), root, "as asked")
-    evidence = {corpus.name: seen for corpus in _CORPORA if (seen := corpus.recognise(root))}
-    if len(evidence) > 1:
-        seen = "; ".join(f"{candidate}: {what}" for candidate, what in evidence.items())
+    return _recognised(root)
+
+
+def _recognised(root: Path) -> Listing:
+    """The clips of the corpus that the audio belongs to, else of any folder."""
+    evidence = {corpus.name: found for corpus in _CORPORA if (found := corpus.recognise(root))}
+    n_audio = sum(1 for _ in first_audio(root))
+    has_table = any(DATASETS[name].has_table and it.files >= _LARGE_SHARE * n_audio for name, it in evidence.items())
+    if not has_table and 2 * sum(it.files for it in evidence.values()) <= n_audio:
+        reasons = [f"no known corpus: {FolderDataset.evidence}"]
+        reasons += [f"{it.words}: too few of {n_audio} audio files for {name}" for name, it in evidence.items()]
+        return Listing.of(DATASETS["folder"], root, "; ".join(reasons))
+    most = max(evidence, key=lambda name: evidence[name].files)
+    if any(it.files >= _LARGE_SHARE * n_audio for name, it in evidence.items() if name != most):
+        seen = "; ".join(f"{name}: {it.words}" for name, it in evidence.items())
         raise DatasetError(
             f"{readable(root)}: holds more than one dataset ({seen}); give the folder of one, its name, or "
             "name the dataset 'folder' to take all as plain audio"
         )
-    for candidate, what in evidence.items():
-        return Listing.of(DATASETS[candidate], root, what)
-    folder = DATASETS["folder"]
-    return Listing.of(folder, root, f"no known corpus: {folder.recognise(root)}")
+    return Listing.of(DATASETS[most], root, evidence[most].words)
 
 
 def _dataset(name: str) -> Dataset:

@@ -53,6 +53,14 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for a corpus, in words, and how many audio files of the folder are clips of it."""
+
+    words: str
+    files: int
+
+
 class Dataset(ABC):
     """A corpus' layout: how to know it, to find its clips and to read their labels. Has no state."""
 
@@ -63,10 +71,12 @@ class Dataset(ABC):
     homepage: ClassVar[str]
     label_fields: ClassVar[Mapping[str, type]]
     has_notes: ClassVar[bool] = False
+    has_table: ClassVar[bool] = False  # a file of the corpus names every clip: better evidence than file names
+    one_clip_a_name: ClassVar[bool] = True  # files of one name in one folder are one recording in several formats
 
     @abstractmethod
-    def recognise(self, root: Path) -> str | None:
-        """The evidence, in words, that ``root`` holds this corpus; None without. Looks at few folders."""
+    def recognise(self, root: Path) -> Evidence | None:
+        """Return what speaks for this corpus in ``root``, None for nothing. Looks at ``first_folders`` only."""
 
     @abstractmethod
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
@@ -94,6 +104,9 @@ class Listing:
     def of(cls, dataset: Dataset, root: Path, reason: str) -> Listing:
         """Find what ``dataset`` has under ``root``. Raises DatasetError if that is nothing."""
         clips, skipped = dataset.find(root)
+        if dataset.one_clip_a_name:
+            clips, copies = _without_copies(clips)
+            skipped += copies
         skipped.sort(key=lambda skip: (os.fspath(skip.path), skip.reason))
         if not clips:
             why = f"; {len(skipped)} skipped, the first: {_told(skipped[0])}" if skipped else ""
@@ -133,6 +146,22 @@ def notes_array(notes: Sequence[Note], source: Path) -> NDArray[np.void]:
             )
     array = np.array(list(notes), NOTE_DTYPE)
     return array[np.lexsort((array["pitch"], array["onset_s"]))]
+
+
+def _without_copies(clips: Sequence[ClipRef]) -> tuple[list[ClipRef], list[Skipped]]:
+    """Keep one file of each recording: WAV first, then FLAC, then the first extension by the alphabet."""
+    best: dict[tuple[Path, str], ClipRef] = {}
+    for clip in sorted(clips, key=_preference):
+        best.setdefault((clip.path.parent, clip.path.stem), clip)
+    kept = {clip.path for clip in best.values()}
+    copies = [clip for clip in clips if clip.path not in kept]
+    reason = "the same recording in another format is taken"
+    return [clip for clip in clips if clip.path in kept], [Skipped(clip.path, reason) for clip in copies]
+
+
+def _preference(clip: ClipRef) -> tuple[int, str]:
+    suffix = clip.path.suffix.lower()
+    return {".wav": 0, ".flac": 1}.get(suffix, 2), os.fspath(clip.path)
 
 
 def _with_unique_ids(clips: Iterable[ClipRef], root: Path) -> list[ClipRef]:

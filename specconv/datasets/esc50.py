@@ -6,8 +6,8 @@ import csv
 import re
 from pathlib import Path
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Skipped
-from specconv.datasets.scan import audio_files, folder_named_like
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Skipped
+from specconv.datasets.scan import audio_files, named_like
 from specconv.errors import DatasetError
 
 CITATION = (
@@ -32,8 +32,8 @@ class Esc50(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
 
-    def recognise(self, root: Path) -> str | None:
-        return folder_named_like(root, _NAME)
+    def recognise(self, root: Path) -> Evidence | None:
+        return named_like(root, _NAME)
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from specconv.datasets.base import ClipRef, Dataset, Skipped
-from specconv.datasets.scan import audio_files, folder_named_like
+from specconv.datasets.base import ClipRef, Dataset, Evidence, Skipped
+from specconv.datasets.scan import audio_files, named_like
 
 CITATION = (
     "G. Tzanetakis, P. Cook: Musical genre classification of audio signals. IEEE Transactions on Speech and "
@@ -28,8 +28,8 @@ class Gtzan(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
 
-    def recognise(self, root: Path) -> str | None:
-        return folder_named_like(root, _NAME)
+    def recognise(self, root: Path) -> Evidence | None:
+        return named_like(root, _NAME)
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Skipped, readable
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Skipped, readable
 from specconv.datasets.midi import read_midi
-from specconv.datasets.scan import audio_files, first_folders
+from specconv.datasets.scan import audio_files, files_by_lower_name, first_audio, first_folders
 from specconv.errors import DatasetError
 
 CITATION = (
@@ -35,25 +35,32 @@ class Maestro(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
     has_notes = True
+    has_table = True
 
-    def recognise(self, root: Path) -> str | None:
+    def recognise(self, root: Path) -> Evidence | None:
+        audio = {_without_extension(path) for path in first_audio(root)}
         for table in _tables(root):
-            return f"{len(_rows(table))} performances in {readable(table.name)}"
+            listed = {_without_extension(table.parent / row["audio_filename"]) for row in _rows(table)}
+            if n_clips := len(listed & audio):
+                return Evidence(f"{len(listed)} performances in {readable(table.name)}", n_clips)
         return None
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)
-        listed = {table.parent / row["audio_filename"]: row for table in _tables(root) for row in _rows(table)}
+        listed = {
+            _without_extension(table.parent / row["audio_filename"]): (table, row)
+            for table in _tables(root)
+            for row in _rows(table)
+        }
+        there = {_without_extension(file.path) for file in found}
         clips = []
         for file in found:
-            row = listed.pop(file.path, None)
-            if row is None:
+            if (name := _without_extension(file.path)) not in listed:
                 skipped.append(Skipped(file.path, "not in the csv of the corpus"))
                 continue
-            above = len(PurePosixPath(row["audio_filename"]).parts) - 1
-            named = PurePosixPath(row["midi_filename"])
-            notes = file.path.parents[above] / named
-            if named.is_absolute() or ".." in named.parts or not notes.is_file():
+            table, row = listed[name]
+            notes = _notes_file(table, row["midi_filename"])
+            if notes is None:
                 skipped.append(Skipped(file.path, "its MIDI file is not where the csv says"))
                 continue
             labels: dict[str, LabelValue] = {
@@ -63,11 +70,30 @@ class Maestro(Dataset):
                 "year": int(row["year"]),
             }
             clips.append(ClipRef(readable(file.stem), file.path, labels, notes))
-        skipped += [Skipped(path, "in the csv of the corpus, but not there") for path in listed]
+        skipped += [
+            Skipped(table.parent / row["audio_filename"], "in the csv of the corpus, but not there")
+            for name, (table, row) in listed.items()
+            if name not in there
+        ]
         return clips, skipped
 
     def read_notes(self, clip: ClipRef) -> NDArray[np.void]:
         return super().read_notes(clip) if clip.notes_path is None else read_midi(clip.notes_path)
+
+
+def _without_extension(path: Path) -> Path:
+    """A recording's name: copies of the corpus hold FLAC under the names of its WAV files."""
+    return path.with_name(stem) if (stem := path.name.rpartition(".")[0]) else path
+
+
+def _notes_file(table: Path, name: str) -> Path | None:
+    """The MIDI file that the csv names, below its folder, in any case and also as .mid."""
+    named = PurePosixPath(name)
+    if named.is_absolute() or ".." in named.parts:
+        return None
+    path, stem = table.parent / named, named.stem.lower()
+    beside = files_by_lower_name(path.parent)
+    return path if path.is_file() else beside.get(f"{stem}.midi") or beside.get(f"{stem}.mid")
 
 
 def _tables(root: Path) -> Iterator[Path]:
@@ -84,6 +110,9 @@ def _rows(table: Path) -> list[dict[str, str]]:
             reader = csv.DictReader(file)
             if missing := needed - set(reader.fieldnames or ()):
                 raise DatasetError(f"{readable(table)}: no column {', '.join(sorted(missing))}")
-            return [row for row in reader if all(row[key] is not None for key in needed) and row["year"].isdigit()]
+            rows = [row for row in reader if all(row[key] is not None for key in needed) and row["year"].isdigit()]
+            for row in rows:  # written on Windows
+                row |= {key: row[key].replace("\\", "/") for key in ("audio_filename", "midi_filename")}
+            return rows
     except (OSError, csv.Error) as fault:
         raise DatasetError(f"{readable(table)}: cannot be read: {fault}") from fault

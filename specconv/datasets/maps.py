@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Note, Skipped, notes_array, readable
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Note, Skipped, notes_array, readable
 from specconv.datasets.midi import read_midi
-from specconv.datasets.scan import audio_files, files_by_lower_name, folder_named_like
+from specconv.datasets.scan import audio_files, files_by_lower_name, named_like
 from specconv.errors import DatasetError
 
 CITATION = (
@@ -61,8 +61,8 @@ class Maps(Dataset):
     label_fields = LABELS
     has_notes = True
 
-    def recognise(self, root: Path) -> str | None:
-        return folder_named_like(root, _CLIP_NAME)
+    def recognise(self, root: Path) -> Evidence | None:
+        return named_like(root, _CLIP_NAME)
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Note, Skipped, notes_array, readable
-from specconv.datasets.scan import audio_files, extension, files_by_lower_name, first_folders
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Note, Skipped, notes_array, readable
+from specconv.datasets.scan import audio_files, extension, files_by_lower_name, first_folders, is_audio_name
 from specconv.errors import DatasetError
 
 CITATION = (
@@ -40,16 +40,19 @@ class MusicNet(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
     has_notes = True
+    has_table = True
 
-    def recognise(self, root: Path) -> str | None:
+    def recognise(self, root: Path) -> Evidence | None:
         for folder in first_folders(root):
-            pairs = [
-                (len(_csv_files(folder.path / f"{split}_labels")), split)
-                for split in _SPLITS
-                if {f"{split}_data", f"{split}_labels"} <= set(folder.folders)
-            ]
-            if any(count for count, _ in pairs):
-                return ", ".join(f"{n} csv labels in {it}_labels beside {it}_data" for n, it in pairs)
+            words, n_clips = [], 0
+            for split in _SPLITS:
+                if {f"{split}_data", f"{split}_labels"} <= set(folder.folders):
+                    labels = _csv_files(folder.path / f"{split}_labels")
+                    audio = filter(is_audio_name, files_by_lower_name(folder.path / f"{split}_data"))
+                    n_clips += sum(f"{name.rpartition('.')[0]}.csv" in labels for name in audio)
+                    words.append(f"{len(labels)} csv labels in {split}_labels beside {split}_data")
+            if n_clips:
+                return Evidence(", ".join(words), n_clips)
         return None
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:

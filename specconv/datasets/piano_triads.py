@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Skipped, readable
-from specconv.datasets.scan import AudioFile, audio_files, folder_named_like
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Skipped, readable
+from specconv.datasets.scan import AudioFile, audio_files, named_like
 
 CITATION = "A. Macaya Valladares et al.: Audio piano triads dataset. Zenodo. doi:10.5281/zenodo.4740877"
 LICENCE = "as stated at https://doi.org/10.5281/zenodo.4740877"
@@ -40,8 +40,8 @@ class PianoTriads(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
 
-    def recognise(self, root: Path) -> str | None:
-        return folder_named_like(root, _NAME)
+    def recognise(self, root: Path) -> Evidence | None:
+        return named_like(root, _NAME)
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import soundfile
 
-from specconv.datasets.base import Skipped, readable
+from specconv.datasets.base import Evidence, Skipped, readable
 
 # libsndfile names formats; people name files. "raw" has no header: nobody could tell what is in it.
 _FORMATS = {name.lower() for name in soundfile.available_formats()}
@@ -129,16 +129,26 @@ def first_folders(root: Path) -> Iterator[Folder]:
         folders_left, files_left = folders_left - 1, files_left - len(files)
 
 
-def folder_named_like(root: Path, stem: re.Pattern[str]) -> str | None:
-    """The evidence of a corpus that is known by its file names: the first folder where most are such."""
+def is_audio_name(name: str) -> bool:
+    """Whether a file of this name counts as audio."""
+    return extension(name) in AUDIO_EXTENSIONS and not name.startswith(".")
+
+
+def named_like(root: Path, stem: re.Pattern[str]) -> Evidence | None:
+    """The evidence of a corpus that is known by its file names, whatever their extension."""
+    n_named, example = 0, ""
     for folder in first_folders(root):
-        named = [name for name in folder.files if stem.fullmatch(name.rpartition(".")[0])]
-        if named:
-            audio = {name for name in folder.files if extension(name) in AUDIO_EXTENSIONS and name[0] != "."}
-            named = [name for name in named if name in audio]
-            if len(named) * 2 > len(audio):
-                return f"{len(named)} names such as {readable(named[0])} in {readable(folder.relative)}"
-    return None
+        named = [name for name in folder.files if is_audio_name(name) and stem.fullmatch(name.rpartition(".")[0])]
+        if named and not n_named:
+            example = f"{readable(named[0])} in {readable(folder.relative)}"
+        n_named += len(named)
+    return Evidence(f"{n_named} names such as {example}", n_named) if n_named else None
+
+
+def first_audio(root: Path) -> Iterator[Path]:
+    """The audio files in the folders that ``first_folders`` gives."""
+    for folder in first_folders(root):
+        yield from (folder.path / name for name in filter(is_audio_name, folder.files))
 
 
 def files_by_lower_name(folder: Path) -> dict[str, Path]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from specconv.datasets.base import ClipRef, Dataset, LabelValue, Skipped, readable
-from specconv.datasets.scan import audio_files, folder_named_like
+from specconv.datasets.base import ClipRef, Dataset, Evidence, LabelValue, Skipped, readable
+from specconv.datasets.scan import audio_files, named_like
 from specconv.errors import DatasetError
 
 CITATION = (
@@ -32,8 +32,8 @@ class SpeechCommands(Dataset):
     citation, licence, homepage = CITATION, LICENCE, HOMEPAGE
     label_fields = LABELS
 
-    def recognise(self, root: Path) -> str | None:
-        return folder_named_like(root, _NAME)
+    def recognise(self, root: Path) -> Evidence | None:
+        return named_like(root, _NAME)
 
     def find(self, root: Path) -> tuple[list[ClipRef], list[Skipped]]:
         found, skipped = audio_files(root)
@@ -50,19 +50,21 @@ class SpeechCommands(Dataset):
                 "word": readable(folder.name),
                 "speaker": name["speaker"],
                 "utterance": int(name["utterance"]),
-                "split": splits[folder.parent].get(f"{folder.name}/{file.path.name}", "train"),
+                "split": splits[folder.parent].get(f"{folder.name}/{file.stem}", "train"),
             }
             clips.append(ClipRef(readable(file.relative), file.path, labels))
         return clips, skipped
 
 
 def _splits(folder: Path) -> dict[str, str]:
+    """The split of each ``word/name`` of the two lists, without extension: copies hold FLAC under names of WAV."""
     split_of: dict[str, str] = {}
     for name, split in _LISTS.items():
         path = folder / name
         if path.is_file():
             try:
-                split_of |= dict.fromkeys(path.read_text(encoding="utf-8", errors="replace").split(), split)
+                text = path.read_text(encoding="utf-8-sig", errors="replace").replace("\\", "/")
+                split_of |= {name.strip().removeprefix("./").rpartition(".")[0]: split for name in text.splitlines()}
             except OSError as fault:
                 raise DatasetError(f"{readable(path)}: {fault.strerror}") from fault
     return split_of

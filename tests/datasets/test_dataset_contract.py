@@ -103,10 +103,11 @@ def test_listing_does_not_depend_on_the_order_of_the_file_system(
 def test_dataset_is_recognised_by_its_evidence(listing: Listing) -> None:
     evidence = listing.dataset.recognise(listing.root)
     assert evidence
+    assert evidence.files >= len(listing.clips)
     if listing.dataset.name != "folder":
-        assert any(character.isdigit() for character in evidence)
+        assert any(character.isdigit() for character in evidence.words)
         found = open_dataset(listing.root)
-        assert (found.dataset.name, found.reason) == (listing.dataset.name, evidence)
+        assert (found.dataset.name, found.reason) == (listing.dataset.name, evidence.words)
 
 
 @pytest.mark.parametrize("name", sorted(set(DATASETS) - {"folder"}))

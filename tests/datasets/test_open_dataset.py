@@ -42,7 +42,7 @@ def test_a_link_as_root_is_followed_and_kept_as_given(tmp_path: Path) -> None:
 def test_two_corpora_in_one_folder_are_a_question(demo_root: Path) -> None:
     with pytest.raises(DatasetError, match="more than one dataset") as caught:
         open_dataset(demo_root)
-    for part in ("maps: 2 names", "musicnet: 2 csv labels", "piano-triads: 96 names", "'folder'"):
+    for part in ("maps: 28 names", "musicnet: 2 csv labels", "piano-triads: 96 names", "'folder'"):
         assert part in str(caught.value)
     assert len(open_dataset(demo_root, "folder").clips) == 96 + 28 + 3
 
