@@ -25,6 +25,7 @@ from pydantic import Field, ValidationError
 
 from specconv.errors import ConfigError, Fault, ParameterError
 from specconv.parameters import Parameters, shown, validation_faults
+from specconv.storage import local_path
 from specconv.transforms import TYPES, TransformParameters, transform_parameters
 
 LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
@@ -94,14 +95,15 @@ class Job(Parameters):
 def load_config(source: str | Path | Mapping[str, Any]) -> Job:
     """Read a config file (or a mapping that looks like one).
 
-    Raises ConfigError with every fault found, or if the file cannot be read.
+    Raises ConfigError with every fault found, or if the file cannot be read; ParameterError for an address (s3://…).
     """
     if isinstance(source, Mapping):
         return _validated(source)
+    source = local_path(source)
     try:
-        if not stat.S_ISREG(Path(source).stat().st_mode):  # opening a fifo can wait for ever
+        if not stat.S_ISREG(source.stat().st_mode):  # opening a fifo can wait for ever
             raise ConfigError(f"{source}: cannot be read: it is no regular file; save the config as one")
-        with Path(source).open("rb") as file:
+        with source.open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         raise ConfigError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -20,6 +20,7 @@ import typer
 from specconv.cli.harmless import lines
 from specconv.cli.interruption import interruption
 from specconv.errors import ConfigError, Fault, ParameterError, ShardError, SpecconvError, SpecconvWarning
+from specconv.storage import local_path
 
 EXIT_DONE, EXIT_FAULTS, EXIT_WRONG_REQUEST = 0, 1, 2
 DEBUG = "SPECCONV_DEBUG"
@@ -37,6 +38,9 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            for value in kwargs.values():
+                if isinstance(value, Path):
+                    local_path(value)
             status = command(*args, **kwargs)
         except KeyboardInterrupt:
             status = interruption.STATUS  # the handler of the signal has spoken

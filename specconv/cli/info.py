@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from specconv.cli.edge import EXIT_DONE, faults_of
-from specconv.cli.options import Json
+from specconv.cli.options import Json, existing
 from specconv.cli.results import give
 
 
 def info(
     path: Annotated[
         Path,
-        typer.Argument(metavar="DIR|FILE", exists=True, help="Folder of shards, shard, or config.", show_default=False),
+        typer.Argument(
+            metavar="DIR|FILE", callback=existing, help="Folder of shards, shard, or config.", show_default=False
+        ),
     ],
     json: Json = None,
 ) -> int:

@@ -7,12 +7,38 @@ from typing import Annotated
 
 import typer
 
+from specconv.errors import ParameterError
+from specconv.storage import local_path
+
 STDOUT = Path("-")
 PICTURES = (".png", ".pdf", ".svg")
 
 
+def existing(path: Path) -> Path:
+    """Refuse an address, and what does not exist."""
+    _refuse_address(path)
+    if not path.exists():
+        raise typer.BadParameter(f"{str(path)!r} does not exist")
+    return path
+
+
+def _existing_folder(path: Path) -> Path:
+    if not existing(path).is_dir():
+        raise typer.BadParameter(f"{str(path)!r} is no folder")
+    return path
+
+
+def _refuse_address(path: Path) -> None:
+    try:
+        local_path(path)
+    except ParameterError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def _writable(path: Path | None) -> Path | None:
     """Better now than after the work."""
+    if path is not None:
+        _refuse_address(path)
     if path is not None and path != STDOUT:
         if path.is_dir():
             raise typer.BadParameter(f"{path} is a folder; name a file")
@@ -22,12 +48,16 @@ def _writable(path: Path | None) -> Path | None:
 
 
 def _drawable(path: Path | None) -> Path | None:
+    _writable(path)
     if path is not None and path.suffix.lower() not in PICTURES:
         raise typer.BadParameter(f"{path.name!r} ends in none of {', '.join(PICTURES)}")
-    return _writable(path)
+    return path
 
 
 AudioFolder = Annotated[Path, typer.Argument(metavar="AUDIO_DIR", help="Folder of audio.", show_default=False)]
+ShardFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", callback=_existing_folder, help="Folder of shards.", show_default=False)
+]
 Config = Annotated[
     Path, typer.Option(metavar="FILE", help="YAML that says which spectrograms; see configs/.", show_default=False)
 ]

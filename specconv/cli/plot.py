@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from specconv.cli.edge import EXIT_DONE
-from specconv.cli.options import PictureFile
+from specconv.cli.options import PictureFile, ShardFolder
 from specconv.cli.results import show
 
 
 def plot(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder of shards.", show_default=False)
-    ],
+    folder: ShardFolder,
     to: PictureFile,
     clip: Annotated[
         str | None,

@@ -8,14 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from specconv.cli.edge import EXIT_DONE, EXIT_FAULTS
-from specconv.cli.options import Device, Json
+from specconv.cli.options import Device, Json, ShardFolder
 from specconv.cli.results import facts, give, size
 
 
 def verify(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder of shards.", show_default=False)
-    ],
+    folder: ShardFolder,
     recompute: Annotated[
         int, typer.Option(metavar="N", min=0, help="Compute N clips again from their audio and compare.")
     ] = 0,

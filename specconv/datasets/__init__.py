@@ -23,6 +23,7 @@ from specconv.datasets.piano_triads import PianoTriads
 from specconv.datasets.scan import first_audio
 from specconv.datasets.speech_commands import SpeechCommands
 from specconv.errors import DatasetError
+from specconv.storage import local_path
 
 __all__ = ["DATASETS", "NOTE_DTYPE", "ClipRef", "Dataset", "Evidence", "Listing", "Skipped", "open_dataset", "readable"]
 
@@ -37,9 +38,9 @@ def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
     name: one of DATASETS, or "auto": the corpus that more than half of the audio files belong to by their names,
     or a tenth by a table of the corpus; else any folder of audio. The reason in the listing says what was seen;
     files that are no clips of the corpus are skipped.
-    Raises DatasetError if there is no such folder or dataset, no clip, or more than one corpus to choose.
+    Raises ParameterError for an address (s3://…), DatasetError if there is no such folder or dataset, no clip, or more than one corpus to choose.
     """
-    root = Path(root)
+    root = local_path(root)
     if not root.is_dir():
         found = "a file, not a folder" if root.exists() else "no such folder"
         raise DatasetError(f"{readable(root)}: {found}; give the folder that holds the audio")

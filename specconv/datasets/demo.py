@@ -22,6 +22,7 @@ from specconv.datasets.synthetic.musicnet import write_musicnet
 from specconv.datasets.synthetic.piano_triads import write_piano_triads
 from specconv.datasets.synthetic.writing import Written
 from specconv.errors import OutputError, ParameterError
+from specconv.storage import local_path
 
 __all__ = ["SIZES", "DemoReport", "DemoSize", "make_demo"]
 
@@ -60,7 +61,7 @@ def make_demo(root: str | os.PathLike[str], *, seed: int = 0, size: str = "small
     size: tiny, small, medium or full. seed: another one, other music.
     Raises ParameterError on an unknown size, OutputError if ``root`` holds other things or is not writable.
     """
-    root = Path(root)
+    root = local_path(root)
     if size not in SIZES:
         raise ParameterError(f"size: {size!r} is none of {', '.join(SIZES)}")
     wanted = {"seed": seed, "size": size}

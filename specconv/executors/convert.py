@@ -12,6 +12,7 @@ from specconv.errors import Fault, ParameterError
 from specconv.executors.in_process import InProcess
 from specconv.pipeline import Executor, Progress, Report, choose_device, make_plan
 from specconv.pipeline import convert as convert_plan
+from specconv.storage import local_path
 
 
 def convert(
@@ -38,6 +39,7 @@ def convert(
     OutputError also later, if the folder or its free space is gone; AudioError when strict. Clips that fail are in
     the report and in ``errors.jsonl``.
     """
+    out = local_path(out)
     faults = []
     if not 1 <= part[0] <= part[1]:
         faults.append(Fault("part", f"is {part}; must be (i, n) with 1 <= i <= n"))
@@ -49,7 +51,7 @@ def convert(
         job = load_config(job)
     executor = choose_executor(device, workers)
     plan = make_plan(job, open_dataset(audio, dataset))
-    return convert_plan(plan, Path(out), executor, overwrite=overwrite, strict=strict, part=part, progress=progress)
+    return convert_plan(plan, out, executor, overwrite=overwrite, strict=strict, part=part, progress=progress)
 
 
 def choose_executor(device: str, workers: int | None) -> Executor:

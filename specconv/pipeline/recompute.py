@@ -24,6 +24,7 @@ from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
 from specconv.shards import FailedClip, Index, open_shard, read_index
 from specconv.shards.opening import Shard, Specgrams
+from specconv.storage import local_path
 from specconv.version import __version__
 
 TOLERANCES: Mapping[str, float] = {"float32": 1e-5, "complex64": 1e-5, "float16": 1e-3}  # of the clip's peak
@@ -69,7 +70,7 @@ def recompute(
     index = read_index(folder)
     if index is None:
         raise ShardError(f"{folder} has no index.json: its conversion did not finish; run the same command again")
-    root = audio or Path(index.audio)
+    root = local_path(audio or index.audio)
     if not root.is_dir():
         raise ParameterError(f"{root}: the folder of the audio is gone; name it with --audio")
     rows = list(_spread(folder, index, n))

@@ -21,6 +21,7 @@ from specconv.errors import ShardError
 from specconv.shards.durable import output_error, sync_folder, write_durably
 from specconv.shards.layout import TYPE_NAMES, FailedClip, SpecgramSpec, is_shard_name
 from specconv.shards.regular import regular_file
+from specconv.storage import local_path
 from specconv.version import __version__
 
 INDEX_NAME = "index.json"
@@ -121,7 +122,7 @@ def write_index(
 
 def read_index(folder: Path) -> Index | None:
     """The index of a folder, None if it has none: its conversion did not finish. Raises ShardError."""
-    path = folder / INDEX_NAME
+    path = local_path(folder) / INDEX_NAME
     if not folder.is_dir():
         raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
     if not path.exists():

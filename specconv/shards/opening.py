@@ -25,6 +25,7 @@ from specconv.errors import ShardError
 from specconv.shards import layout
 from specconv.shards.access import Access, column_type, open_file, reading
 from specconv.shards.layout import FailedClip, SpecgramSpec
+from specconv.storage import local_path
 
 _BLOCK_BYTES = 2**24
 
@@ -247,7 +248,7 @@ class Shard:
 
 def open_shard(path: Path) -> Shard:
     """Open a shard. Raises ShardError for anything that is not a whole shard of a known version."""
-    access = open_file(path)
+    access = open_file(local_path(path))
     try:
         return Shard(access)
     except BaseException:

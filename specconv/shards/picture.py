@@ -27,6 +27,7 @@ from specconv.errors import Fault, ParameterError, ShardError
 from specconv.shards.durable import output_error
 from specconv.shards.index import read_index
 from specconv.shards.reader import ShardDataset
+from specconv.storage import local_path
 
 FORMATS = (".png", ".pdf", ".svg")
 RANGE_DB = 80.0  # shown below the maximum
@@ -68,6 +69,7 @@ def draw(folder: Path, to: Path, *, clip: str | None = None) -> list[str]:
     to: a file that ends in one of FORMATS. clip: an id; None for a choice that stands for all.
     Raises ParameterError for another ending or an unknown clip, ShardError, OutputError.
     """
+    to = local_path(to)
     if to.suffix.lower() not in FORMATS:
         raise ParameterError([Fault("--to", f"{to.name!r} ends in none of {', '.join(FORMATS)}")])
     index = read_index(folder)

@@ -22,6 +22,7 @@ from specconv.errors import ShardError
 from specconv.shards import layout
 from specconv.shards.index import ShardEntry, read_index
 from specconv.shards.opening import Shard, open_shard
+from specconv.storage import local_path
 
 Labels = dict[str, Any]
 Sample = tuple[Tensor, Labels]
@@ -44,7 +45,7 @@ class ShardDataset(Dataset[Sample]):
     """
 
     def __init__(self, folder: str | Path, name: str) -> None:
-        self.folder, self.name = Path(folder).absolute(), name  # a worker may have another working directory
+        self.folder, self.name = local_path(folder).absolute(), name  # a worker may have another working directory
         index = read_index(self.folder)
         if index is None:
             raise ShardError(

@@ -19,6 +19,7 @@ from specconv.shards.index import INDEX_NAME, Index, IndexedSpecgram, ShardEntry
 from specconv.shards.layout import CLIP_COLUMNS, shard_paths
 from specconv.shards.opening import Shard, open_shard
 from specconv.shards.regular import regular_file
+from specconv.storage import local_path
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> Ve
     """
     faults: list[Fault] = []
     index: Index | None = None
-    if not folder.is_dir():
+    if not local_path(folder).is_dir():
         raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
     try:
         index = read_index(folder)
