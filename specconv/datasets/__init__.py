@@ -38,7 +38,8 @@ def open_dataset(root: str | os.PathLike[str], name: str = "auto") -> Listing:
     name: one of DATASETS, or "auto": the corpus that more than half of the audio files belong to by their names,
     or a tenth by a table of the corpus; else any folder of audio. The reason in the listing says what was seen;
     files that are no clips of the corpus are skipped.
-    Raises ParameterError for an address (s3://…), DatasetError if there is no such folder or dataset, no clip, or more than one corpus to choose.
+    Raises ParameterError for an address (s3://…), DatasetError if there is no such folder or dataset, no clip, or more
+    than one corpus to choose.
     """
     root = local_path(root)
     if not root.is_dir():

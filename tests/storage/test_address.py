@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -72,7 +71,7 @@ def test_python_refuses_addresses(call: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParameterError, match="s3://bucket/key is an address"):
         CALLS[call]()
-    assert os.listdir() == []
+    assert list(Path().iterdir()) == []
 
 
 COMMANDS = [
@@ -108,4 +107,4 @@ def test_commands_refuse_addresses(command: str, address: str, tmp_path: Path, m
     assert result.exit_code == 2
     assert "is an address" in " ".join(result.stderr.split())
     assert result.stdout == ""
-    assert sorted(os.listdir()) == ["audio", "c.yaml"]
+    assert sorted(path.name for path in Path().iterdir()) == ["audio", "c.yaml"]
