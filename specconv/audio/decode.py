@@ -15,7 +15,7 @@ def probe(path: StrPath) -> AudioInfo:
     Raises AudioError as ``decode`` does, except for what only decoding brings to light.
     """
     with Source(path) as source:
-        return AudioInfo(source.n_samples, source.sample_rate, source.channels)
+        return AudioInfo(source.count_samples(), source.sample_rate, source.channels)
 
 
 def decode(path: StrPath) -> Clip:

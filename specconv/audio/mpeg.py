@@ -8,10 +8,16 @@ from the size of the file and the bit rate of the first frame. Walking from fram
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
+from specconv.audio.tags import after_tags
+
 _WINDOW = 1 << 18
-_LONGEST_GAP = 1 << 20
+_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+_MARKS = re.compile(b"Xing|Info|VBRI")
+_MARK_WITHIN = 64  # bytes of a frame in which its mark stands
+_HEADER_WITHIN = 128  # ... and the numbers behind the mark
 _BIT_RATES = {  # kbit/s by (MPEG 1, layer); index 0 is "free format", which gives no frame length
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -29,13 +35,16 @@ class FrameCount:
 
     frames: whole frames of audio; samples_per_frame: of each channel.
     promised: frames that the stream's own header announces, None if it has no such header.
-    cut: the stream ends within a frame.
+    cut: the stream ends within a frame. all_bytes: as many bytes are there as its header announces, if it does.
+    following: the byte at which another stream begins, None if none does.
     """
 
     frames: int
     samples_per_frame: int
     promised: int | None
     cut: bool
+    all_bytes: bool = True
+    following: int | None = None
 
 
 def _frame(header: bytes) -> tuple[int, int] | None:
@@ -54,61 +63,94 @@ def _frame(header: bytes) -> tuple[int, int] | None:
     return samples // 8 * bit_rate // sample_rate + padding, samples
 
 
-def _kind(header: bytes) -> tuple[int, int]:
-    """Version, layer and sample rate: the bits that do not change within a stream."""
-    return header[1] & 0xFE, header[2] & 0x0C
+def _kind(header: bytes) -> tuple[int, int, bool]:
+    """Version, layer, sample rate and mono or not: what does not change within a stream."""
+    return header[1] & 0xFE, header[2] & 0x0C, header[3] >> 6 == 3
 
 
-def _announced(frame: bytes) -> int | None:
-    """Frames announced by a Xing, Info or VBRI header in the stream's first frame."""
-    for mark in (b"Xing", b"Info"):
-        at = frame.find(mark, 4, 64)
-        if at >= 0 and len(frame) >= at + 12:
-            has_count = frame[at + 7] & 1
-            return int.from_bytes(frame[at + 8 : at + 12], "big") if has_count else None
-    at = frame.find(b"VBRI", 4, 64)
-    return int.from_bytes(frame[at + 14 : at + 18], "big") if at >= 0 else None
+def _announced(frame: bytes) -> tuple[int, int] | None:
+    """(frames, bytes) announced by a Xing, Info or VBRI header in a stream's first frame; 0 bytes: not said."""
+    mark = _MARKS.search(frame, 4, _MARK_WITHIN)
+    if mark is None:
+        return None
+    fields = frame[mark.start() : mark.start() + 18].ljust(18, b"\0")
+    if mark.group() == b"VBRI":
+        return int.from_bytes(fields[14:18], "big"), int.from_bytes(fields[10:14], "big")
+    if not fields[7] & 1:
+        return None
+    return int.from_bytes(fields[8:12], "big"), int.from_bytes(fields[12:16], "big") if fields[7] & 2 else 0
+
+
+def frames_from(fd: int, position: int, most: int = 3) -> int:
+    """Count frames of one kind, up to ``most``, that follow each other from byte ``position`` on."""
+    first = os.pread(fd, 4, position)
+    for n in range(most):
+        header = os.pread(fd, 4, position)
+        frame = _frame(header) if len(header) == 4 and _kind(header) == _kind(first) else None
+        if frame is None:
+            return n
+        position += frame[0]
+    return most
 
 
 def count_frames(fd: int, start: int, size: int) -> FrameCount | None:
-    """Walk the stream of file ``fd`` from byte ``start`` to ``size``.
+    """Walk the stream of file ``fd`` from byte ``start`` to ``size``, or to where another stream begins.
 
-    None where no frame begins at ``start`` or its bit rate is "free". Bytes between frames are skipped.
+    None where no frame begins at ``start`` or its bit rate is "free". Bytes between frames are skipped. Another
+    stream has another sample rate or number of channels, or a header of its own.
     """
     window, base = os.pread(fd, _WINDOW, start), start
-    first = _frame(window)
+    first = _frame(window) if len(window) >= 4 else None
     if first is None:
         return None
     kind, announced = _kind(window), _announced(window[: first[0]])
-    lengths: dict[bytes, int] = {}  # of the frames by their first three bytes
-    position, frames = start, 0
+    lengths: dict[bytes, int] = {}  # of the frames by their first four bytes
+    position, frames, following = start + first[0], int(start + first[0] <= size), None
+    mark = _next_mark(window, base, position)
     while position + 4 <= size:
-        if position + 4 > base + len(window):
+        if position + _HEADER_WITHIN > base + len(window) and base + len(window) < size:
             window, base = os.pread(fd, _WINDOW, position), position
-        header = window[position - base : position - base + 3]
+            mark = _next_mark(window, base, position)
+        header = window[position - base : position - base + 4]
         if header not in lengths:
             frame = _frame(header)
             if frame is None or _kind(header) != kind:
-                following = _next_frame(fd, position + 1, kind)
-                if following is None:
+                position = _next_stream(fd, position, size, kind)
+                if position < size and _kind(os.pread(fd, 4, position)) != kind:
+                    following = position
                     break
-                position = following
                 continue
             lengths[header] = frame[0]
+        if mark < position + lengths[header]:
+            if _announced(window[position - base : position - base + lengths[header]]) is not None:
+                following = position
+                break
+            mark = _next_mark(window, base, position + lengths[header])
         position += lengths[header]
         frames += position <= size
-    return FrameCount(frames - (announced is not None), first[1], announced, cut=position > size)
+    promised, n_bytes = announced or (None, 0)
+    all_bytes = start + n_bytes <= (size if following is None else following)
+    audio = frames - (announced is not None)
+    return FrameCount(audio, first[1], promised, position > size, all_bytes, following)
 
 
-def _next_frame(fd: int, position: int, kind: tuple[int, int]) -> int | None:
-    """Where two frames follow each other next; None if the next 1 MiB holds only tags or rubbish."""
-    window = os.pread(fd, _LONGEST_GAP, position)
-    at = window.find(b"\xff")
-    while at >= 0:
-        frame = _frame(window[at : at + 3])
-        if frame is not None and _kind(window[at : at + 3]) == kind:
-            second = os.pread(fd, 3, position + at + frame[0])
-            if _frame(second) is not None and _kind(second) == kind:
-                return position + at
-        at = window.find(b"\xff", at + 1)
-    return None
+def _next_mark(window: bytes, base: int, position: int) -> int:
+    """Where in the file the next word of a header stands within this window, the window's end if nowhere."""
+    found = _MARKS.search(window, max(position - base, 0))
+    return base + (found.start() if found else len(window))
+
+
+def _next_stream(fd: int, position: int, size: int, kind: tuple[int, int, bool]) -> int:
+    """Where frames follow each other next, behind tags and rubbish; ``size`` if nowhere.
+
+    Two of the same kind are enough, three of another: two may come about by chance.
+    """
+    position = after_tags(fd, position)
+    while position < size:
+        window = os.pread(fd, _WINDOW, position)
+        for found in _SYNC.finditer(window):
+            here = position + found.start()
+            if frames_from(fd, here) >= (2 if _kind(os.pread(fd, 4, here).ljust(4)) == kind else 3):
+                return here
+        position += max(len(window) - 1, 1)
+    return size

@@ -16,7 +16,9 @@ from typing import Any
 import soundfile
 from numpy.typing import NDArray
 
-from specconv.audio.truncation import CutShortError, least_samples
+from specconv.audio.parts import NEXT_HEADER, Part, find, parts
+from specconv.audio.segment import Segment
+from specconv.audio.truncation import TRUE_HEADER, BadLengthError
 from specconv.errors import AudioError
 
 StrPath = str | os.PathLike[str]
@@ -60,8 +62,7 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
 class Source:
     """An opened file, to be used in a ``with`` statement.
 
-    n_samples: of each channel, as the header says; -1 if it does not say.
-    promised: so many there are at least, or the file is damaged; -1 if nothing is sure.
+    promised: samples of each channel that are there at least, or the file is damaged; -1 if nothing is sure.
     sample_rate: Hz.
     channels: their number.
     Raises AudioError wherever the file cannot become exactly the samples that it promises.
@@ -73,21 +74,13 @@ class Source:
         self.path = os.fsdecode(path)
         self._fd = self._open_regular_file()
         try:
-            least = self._check_whole()
-            self._file = file = self._open_sound_file()
-            self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
-            self.n_samples = -1 if file.frames >= _LENGTH_UNKNOWN else int(file.frames)
-            if self.sample_rate < 1:
-                found = f"its sample rate is {self.sample_rate} Hz, 1 is the least"
-                raise self.error("open", f"{found}; correct the header")
-            if self.n_samples > (most := os.fstat(self._fd).st_size * _MOST_PER_BYTE):
-                found = f"the header promises {self.n_samples} samples, so few bytes hold at most {most}"
-                raise self.error("decode", f"{found}; {_DAMAGED}")
-            self._sample_type = _sample_type(file.subtype)
-            self.promised = self.n_samples
-            if file.subtype.startswith("MPEG"):  # n_samples may be a guess
-                self._check_mpeg_length(least)
-                self.promised = least
+            self._size = os.fstat(self._fd).st_size
+            if self._size == 0:
+                raise self.error("open", "it is empty (0 bytes); copy it again or leave it out")
+            self._parts = parts(self._fd, self._size)
+            self._done = 0  # samples read of all parts
+            self._open_next_part()
+            self.promised = self._promised
         except BaseException:
             self.close()
             raise
@@ -114,14 +107,29 @@ class Source:
     def error(self, stage: str, reason: str) -> AudioError:
         return AudioError(self.path, stage, reason)
 
+    def count_samples(self) -> int:
+        """The samples of each channel that the headers of all parts promise; -1 if one does not say."""
+        counts = [self._n_samples]
+        while self._open_next_part():
+            counts.append(self._n_samples)
+        return -1 if -1 in counts else sum(counts)
+
     def blocks(self, n_samples: int | None = None) -> Iterator[NDArray[Any]]:
         """The first ``n_samples`` samples, or all of them, as (time, channel) int16, int32 or float32 blocks.
 
         Fewer come only where the file ends, and ends where it promises to. There is at least one sample.
         """
         wanted = _LENGTH_UNKNOWN if n_samples is None else n_samples
-        if self.n_samples >= 0:
-            wanted = min(wanted, self.n_samples)
+        while True:
+            yield from self._part_blocks(wanted - self._done)
+            if self._done >= wanted or not self._open_next_part():
+                break
+        if not self._done:
+            raise self.error("decode", "it holds no samples, 1 is the least; leave it out or record it again")
+
+    def _part_blocks(self, wanted: int) -> Iterator[NDArray[Any]]:
+        if self._n_samples >= 0:
+            wanted = min(wanted, self._n_samples)
         longest = max(_BLOCK_SAMPLES // self.channels, 1)
         done = 0
         while done < wanted:
@@ -129,15 +137,14 @@ class Source:
             if not len(block):
                 break
             if self._sample_type == "float32":
-                self._check_range(block, done)
+                self._check_range(block)
             done += len(block)
+            self._done += len(block)
             yield block
-        promised = min(self.promised, wanted)
+        promised = min(self._promised, wanted)
         if done < promised:
-            found = f"the header promises {self.promised} samples, {done} could be decoded"
-            raise self.error("decode", f"{found}; {_DAMAGED}")
-        if not done:
-            raise self.error("decode", "it holds no samples, 1 is the least; leave it out or record it again")
+            found = f"the header promises {self._promised} samples, {done} could be decoded"
+            raise self.error("decode", f"{self._part.name}{found}; {_DAMAGED}")
 
     def _read(self, n_samples: int, done: int) -> NDArray[Any]:
         assert self._file is not None, "the source is closed"
@@ -146,31 +153,69 @@ class Source:
         except soundfile.SoundFileError as error:
             where = f"the {n_samples} samples from sample {done} on"
             reason = f"libsndfile gives up within {where} ({_said(error)}); {_DAMAGED}"
-            raise self.error("decode", reason) from None
+            raise self.error("decode", f"{self._part.name}{reason}") from None
+        if (plain := self._part.plain) is not None:
+            start = self._part.start + done * plain.frame_size
+            stop = start + len(block) * plain.frame_size
+            header = find(self._fd, NEXT_HEADER[plain.byteorder], start, stop)
+            if header is not None:
+                found = f"another file begins at byte {header - 8}, and the header before does not say its length"
+                raise self.error("decode", f"{self._part.name}{found}; write each to a file, not to a pipe")
         return block
 
-    def _check_range(self, block: NDArray[Any], done: int) -> None:
+    def _check_range(self, block: NDArray[Any]) -> None:
         if block.min() >= -_LARGEST and block.max() <= _LARGEST:  # false for NaN
             return
         at, channel = divmod(int((~(abs(block) <= _LARGEST)).argmax()), self.channels)
-        found = f"sample {done + at} of channel {channel} is {block[at, channel]}"
+        found = f"sample {self._done + at} of channel {channel} is {block[at, channel]}"
         bound = f"samples are numbers of a size up to {_LARGEST:.1e}"
         raise self.error("decode", f"{found}; {bound}: repair the file or leave it out")
 
-    def _check_whole(self) -> int:
-        size = os.fstat(self._fd).st_size
-        if size == 0:
-            raise self.error("open", "it is empty (0 bytes); copy it again or leave it out")
+    def _open_next_part(self) -> bool:
+        """Open the next part in place of the last; False if there is none."""
         try:
-            return least_samples(self._fd, size)
-        except CutShortError as cut:
-            raise self.error("decode", str(cut)) from None
+            part = next(self._parts, None)
+        except BadLengthError as wrong:
+            raise self.error("decode", str(wrong)) from None
+        if part is None:
+            return False
+        file, before = self._open_sound_file(part), self._file
+        self._file, self._part = file, part
+        if before is None:
+            self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
+            self._sample_type = _sample_type(file.subtype)
+        else:
+            before.close()
+            self._check_same_format(file)
+        if self.sample_rate < 1:
+            found = f"its sample rate is {self.sample_rate} Hz, 1 is the least"
+            raise self.error("open", f"{found}; correct the header")
+        self._n_samples = -1 if file.frames >= _LENGTH_UNKNOWN else int(file.frames)
+        self._check_length()
+        self._promised = part.least if part.guessed else self._n_samples
+        return True
 
-    def _check_mpeg_length(self, least: int) -> None:
-        if 0 <= self.n_samples < least:
-            found = f"its first frame lets {self.n_samples} samples be expected, its frames hold {least} or more"
-            cure = "rewrite it with a true header (ffmpeg -i old.mp3 -c copy new.mp3)"
-            raise self.error("decode", f"{found}; {cure}")
+    def _check_same_format(self, file: _ForwardFile) -> None:
+        kinds = [
+            f"{rate} Hz, {channels} channels, read as {kind}"
+            for rate, channels, kind in (
+                (self.sample_rate, self.channels, self._sample_type),
+                (file.samplerate, file.channels, _sample_type(file.subtype)),
+            )
+        ]
+        if kinds[0] != kinds[1]:
+            found = f"{self._part.name}it has {kinds[1]}, the part before has {kinds[0]}"
+            raise self.error("decode", f"{found}; a clip has one format: take the parts apart, or convert them first")
+
+    def _check_length(self) -> None:
+        least, most = self._part.least, self._size * _MOST_PER_BYTE
+        if self._n_samples > most:
+            found = f"the header promises {self._n_samples} samples, so few bytes hold at most {most}"
+            raise self.error("decode", f"{self._part.name}{found}; {_DAMAGED}")
+        if 0 <= self._n_samples < least:
+            container = "first frame" if self._part.guessed else "header"
+            found = f"its {container} lets {self._n_samples} samples be expected, {least} or more are there"
+            raise self.error("decode", f"{self._part.name}{found}; {TRUE_HEADER}")
 
     def _open_regular_file(self) -> int:
         try:
@@ -196,15 +241,23 @@ class Source:
             kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something special")
             raise self.error("open", f"it is {kind}, and only regular files are read; leave it out")
 
-    def _open_sound_file(self) -> _ForwardFile:
-        begin = os.pread(self._fd, 12, 0)
+    def _open_sound_file(self, part: Part) -> _ForwardFile:
+        begin = os.pread(self._fd, 12, part.start)
         if begin.startswith(_SAMPLE_DUMP):
             found = "it is a MIDI sample dump, and libsndfile makes up what is missing or damaged in one"
             raise self.error("open", f"{found}; convert it to WAV with another tool")
         try:
-            return _ForwardFile(self._fd, closefd=False)
+            if (plain := part.plain) is not None:
+                segment = Segment(self._fd, part.start, part.stop)
+                endian = plain.byteorder.upper()
+                return _ForwardFile(
+                    segment, "r", plain.sample_rate, plain.channels, plain.subtype, endian, format="RAW"
+                )
+            if self._file is None and part.stop == self._size:
+                return _ForwardFile(self._fd, closefd=False)
+            return _ForwardFile(Segment(self._fd, part.start, part.stop))
         except soundfile.SoundFileError as error:
-            found = f"libsndfile finds no audio in it ({_said(error)}), it begins with {begin!r}"
+            found = f"{part.name}libsndfile finds no audio in it ({_said(error)}), it begins with {begin!r}"
             cure = "copy it again, convert it to WAV or FLAC, or leave it out"
             raise self.error("open", f"{found}; {cure}") from None
 

@@ -54,39 +54,6 @@ def test_bytes_of_no_whole_sample_are_no_loss(write) -> None:
     assert decode(path).waveform.shape == (2, 8000)
 
 
-@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0xFFFFFFFE])
-def test_a_wav_written_to_a_pipe_is_read_to_its_end(write, size: int) -> None:
-    path = write()
-    content = bytearray(path.read_bytes())
-    at = content.index(b"data") + 4
-    content[at : at + 4] = struct.pack("<I", size)
-    path.write_bytes(content)
-    assert decode(path).waveform.shape == (1, 8000)
-
-
-def test_a_wav_whose_sizes_were_never_set(write) -> None:
-    path = write()
-    content = bytearray(path.read_bytes())
-    at = content.index(b"data") + 4
-    content[at : at + 4] = content[4:8] = bytes(4)
-    path.write_bytes(content)
-    with pytest.raises(AudioError, match="no samples"):  # libsndfile finds none
-        decode(path)
-
-
-@pytest.mark.parametrize("container", ["AU", "AIFF"])
-def test_other_lengths_left_unset(write, container: str) -> None:
-    path = write("a", subtype="PCM_16", container=container)
-    content = bytearray(path.read_bytes())
-    if container == "AU":
-        content[8:12] = b"\xff" * 4
-    else:
-        at = content.index(b"SSND") + 4
-        content[at : at + 4] = bytes(4)
-    path.write_bytes(content)
-    assert decode(path).waveform.shape == (1, 8000)
-
-
 def test_chunks_around_the_samples_are_no_samples(write) -> None:
     path = write(n=1000)
     content = path.read_bytes()
