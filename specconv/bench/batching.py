@@ -9,6 +9,7 @@ import torch
 from specconv.bench.clips import Batch
 from specconv.bench.peers import Prepared
 from specconv.bench.timing import Clock
+from specconv.engines.memory import is_out_of_memory
 
 CANDIDATES = (1, 4, 16, 64, 250, 1000)  # clips; the published experiments took 1000
 SAMPLE = 32  # clips that every candidate computes: memory that one batch leaves is the next one's
@@ -71,8 +72,3 @@ def fastest_batch(prepared: Prepared, batch: Batch, clock: Clock, *, clip_bytes:
         elif seconds > WORTH_TRYING * least:
             return best
     return best
-
-
-def is_out_of_memory(fault: Exception) -> bool:
-    """torch says so by type on a GPU and by text on a CPU, NumPy by MemoryError."""
-    return isinstance(fault, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in str(fault)

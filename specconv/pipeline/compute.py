@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from specconv.audio import similar_lengths
-from specconv.pipeline.failures import is_out_of_memory
+from specconv.engines.memory import give_back, is_out_of_memory
 from specconv.transforms import TransformSet
 
 Frames = NDArray[Any]
@@ -82,6 +82,7 @@ def _halved(
     if values is not None or len(waveforms) == 1:
         yield len(waveforms), values
         return
+    give_back(device)
     half = (len(waveforms) + 1) // 2
     yield from _halved(transforms, device, waveforms[:half])
     yield from _halved(transforms, device, waveforms[half:])

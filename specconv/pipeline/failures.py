@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
+from specconv.engines.memory import is_out_of_memory
 from specconv.errors import AudioError, DatasetError
 from specconv.shards import FailedClip
 
@@ -21,11 +20,3 @@ def failure_of(path: str, error: Exception) -> FailedClip | None:
     if isinstance(error, OSError):
         return FailedClip(path, "open", f"the system does not read it: {error.strerror or error}")
     return None
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Of the device or of the machine. On a CPU, and on mps, torch says it in words alone."""
-    said = str(error) if isinstance(error, RuntimeError) else ""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        "DefaultCPUAllocator" in said or "out of memory" in said
-    )

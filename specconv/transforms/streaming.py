@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from specconv.engines.memory import give_back, is_out_of_memory
 from specconv.engines.padding import Padded
+from specconv.engines.precision import full_precision
 from specconv.layers.base import ClipLayer, Layer
 from specconv.transforms.base import Transform
 from specconv.transforms.computing import by_front, finish
 
 LONG = 2**40  # frames: more than any recording has
+FEWEST_SAMPLES = 2**8  # of a block that is not halved any more
 
 
 def shortest_stream(transforms: Sequence[Transform]) -> int:
@@ -42,47 +45,73 @@ def stream(
     Yields frames ``(n_bins, any number)`` of each transform by its name, in order. spool_folder: where the finished
     frames of transforms with clip layers wait for the end, in files without a name.
     """
-    spools = {t.name: Spool(spool_folder) for t in transforms if len(t.clip_layers)}
-    for part in _finished(transforms, blocks):
-        for name, spool in spools.items():
-            spool.append(part.pop(name))
-        yield _complete(transforms, part)
-    for transform in transforms:
-        if transform.name in spools:
-            spool = spools[transform.name]
-            for layer in transform.clip_layers:
-                spool = _through(layer, spool, spool_folder)
-            for values in spool.blocks():
-                yield _complete(transforms, {transform.name: values})
-
-
-def _complete(transforms: Sequence[Transform], part: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The part with no frames for the transforms that have none in it."""
-    return {t.name: part.get(t.name, torch.zeros(t.n_bins, 0, dtype=t.dtype)) for t in transforms}
-
-
-def _finished(transforms: Sequence[Transform], blocks: Iterable[Tensor]) -> Iterator[dict[str, Tensor]]:
-    """Frames of every transform before its clip layers, as they become ready."""
-    groups = [[transforms[i] for i in group] for group in by_front(transforms)]
-    done = [0] * len(groups)
-    held, origin = torch.zeros(0), 0
+    clip_layers = {t.name: t.clip_layers for t in transforms if len(t.clip_layers)}
+    spools = {name: Spool(spool_folder) for name in clip_layers}
+    recording = _Recording(transforms)
     for block, is_last in _with_last(blocks):
-        held = torch.cat([held.to(block), block])
-        received = origin + len(held)
-        part: dict[str, Tensor] = {}
-        for g, members in enumerate(groups):
-            front = members[0].front
-            stop = front.n_frames(received) if is_last else _ready(members, done[g], received)
-            if stop > done[g]:
-                length = received if is_last else LONG
-                signal = Padded(held[None], [length], front.pad_mode, origin)
-                finished = finish(front, members, signal, range(done[g], stop))
-                part |= {t.name: values[0] for t, values in zip(members, finished, strict=True)}
-                done[g] = stop
-        yield {t.name: part.get(t.name, torch.zeros(t.n_bins, 0, dtype=t.dtype)) for t in transforms}
-        oldest = min(_oldest(t, done[g]) for g, members in enumerate(groups) for t in members)
-        keep_from = min(max(oldest, origin), received)
-        held, origin = held[keep_from - origin :].clone(), keep_from
+        for part in recording.hear(block, is_last=is_last):
+            for name in spools.keys() & part.keys():
+                spools[name].append(part.pop(name))
+            yield _complete(transforms, part, block.device)
+    for name, spool in spools.items():
+        for layer in clip_layers[name]:
+            with full_precision(spool.device.type):
+                spool = _through(layer, spool, spool_folder)
+        for values in spool.blocks():
+            yield _complete(transforms, {name: values}, values.device)
+
+
+def _complete(transforms: Sequence[Transform], part: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The part with no frames for the transforms that have none in it."""
+    return {t.name: part.get(t.name, torch.zeros(t.n_bins, 0, dtype=t.dtype, device=device)) for t in transforms}
+
+
+class _Recording:
+    """The samples of a recording that are still needed, and the frames that are done."""
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self._groups = [[transforms[i] for i in group] for group in by_front(transforms)]
+        self._done = [0] * len(self._groups)
+        self._samples, self._origin = torch.zeros(0), 0
+        self._most = LONG  # samples that fit into memory together
+
+    def hear(self, block: Tensor, *, is_last: bool) -> Iterator[dict[str, Tensor]]:
+        """Frames of transforms before their clip layers, as the samples of ``block`` make them ready.
+
+        A block that does not fit into memory is heard in halves, and so are the blocks after it.
+        """
+        waiting = list(torch.split(block, self._most))
+        while waiting:
+            fits = True
+            try:
+                yield from self._hear(waiting[0], is_last=is_last and len(waiting) == 1)
+            except Exception as error:
+                if len(waiting[0]) <= FEWEST_SAMPLES or not is_out_of_memory(error):
+                    raise
+                fits = False
+            # Here nothing holds what the failed attempt took, as the exception did.
+            if fits:
+                del waiting[0]
+            else:
+                give_back(block.device)
+                self._most = -(-len(waiting[0]) // 2)
+                waiting[:1] = torch.split(waiting[0], self._most)
+
+    def _hear(self, block: Tensor, *, is_last: bool) -> Iterator[dict[str, Tensor]]:
+        """If it fails half way, what was done stays done and the block can be heard again."""
+        samples = torch.cat([self._samples.to(block), block])
+        received = self._origin + len(samples)
+        for g, members in enumerate(self._groups):
+            front, done = members[0].front, self._done[g]
+            stop = front.n_frames(received) if is_last else _ready(members, done, received)
+            if stop > done:
+                signal = Padded(samples[None], [received if is_last else LONG], front.pad_mode, self._origin)
+                finished = finish(front, members, signal, range(done, stop))
+                self._done[g] = stop
+                yield {t.name: values[0] for t, values in zip(members, finished, strict=True)}
+        oldest = min(_oldest(t, done) for done, members in zip(self._done, self._groups, strict=True) for t in members)
+        keep_from = min(max(oldest, self._origin), received)
+        self._samples, self._origin = samples[keep_from - self._origin :].clone(), keep_from
 
 
 def _ready(members: Sequence[Transform], done: int, received: int) -> int:
@@ -121,23 +150,25 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # lives as long as the spool
         self._shapes: list[tuple[int, int]] = []
+        self.device = torch.device("cpu")
 
     def append(self, values: Tensor) -> None:
         """values: ``(n_bins, n_frames)`` float32 or float64, stored as float32."""
         if values.shape[1]:
             self._shapes.append((values.shape[0], values.shape[1]))
+            self.device = values.device
             # Not numpy's tofile: of a full disk it says how much was written, and not why no more.
             self._file.write(values.cpu().float().contiguous().numpy().data)
 
     def blocks(self) -> Iterator[Tensor]:
-        """What was appended, in order."""
+        """What was appended, in order, on the device that it came from."""
         offset = 0
         for n_bins, n_frames in self._shapes:
             self._file.seek(offset)
             values = np.empty((n_bins, n_frames), np.float32)
             self._file.readinto(values.data)
             offset += values.nbytes
-            yield torch.from_numpy(values)
+            yield torch.from_numpy(values).to(self.device)
 
 
 def _through(layer: nn.Module, spool: Spool, folder: Path) -> Spool:

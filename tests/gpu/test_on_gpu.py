@@ -1,4 +1,4 @@
-"""On a CUDA GPU the numbers are those of the CPU; run by scripts/gpu_check.sh, skipped without one."""
+"""On a CUDA GPU the numbers are those of the CPU; run by scripts/gpu_check.py, skipped without one."""
 
 from __future__ import annotations
 
