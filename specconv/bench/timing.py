@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -75,17 +76,18 @@ def wall_clock(call: Call, repeats: int) -> float:
     return time.perf_counter() - start
 
 
-def device_clock(call: Call, repeats: int) -> float:
-    """For CUDA: events on the stream, waited for. Without the wait only the launch would be timed."""
-    begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    torch.cuda.synchronize()
-    begin.record()
-    for _ in range(repeats):
-        call()
-    end.record()
-    end.synchronize()
-    return float(begin.elapsed_time(end)) / 1000.0
+def device_clock(call: Call, repeats: int, device: str = "cuda") -> float:
+    """For CUDA: events on the device's stream, waited for. Without the wait only the launch would be timed."""
+    with torch.cuda.device(device):  # an event belongs to the device that is the current one
+        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize(device)
+        begin.record()
+        for _ in range(repeats):
+            call()
+        end.record()
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1000.0
 
 
 def waiting_clock(call: Call, repeats: int) -> float:
@@ -100,7 +102,9 @@ def waiting_clock(call: Call, repeats: int) -> float:
 
 def clock_of(device: str) -> Clock:
     """The clock that waits for ``device`` ("cpu", "cuda", "cuda:1", "mps")."""
-    return {"cuda": device_clock, "mps": waiting_clock}.get(device.split(":")[0], wall_clock)
+    if device.startswith("cuda"):
+        return partial(device_clock, device=device)
+    return waiting_clock if device.startswith("mps") else wall_clock
 
 
 def time_interleaved(
@@ -150,7 +154,7 @@ def synchronize(device: str) -> None:
     """Wait until all that was asked of ``device`` is done."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
-    elif device == "mps":
+    elif device.startswith("mps"):
         torch.mps.synchronize()
 
 

@@ -12,7 +12,8 @@ them, and ``device="cuda"`` does, in the thread that opened it.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -26,61 +27,16 @@ from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 CUDA = torch.device("cuda:0")
 # What moves no bytes.
 VIEWS = frozenset(
-    [
-        "view",
-        "alias",
-        "t",
-        "transpose",
-        "permute",
-        "expand",
-        "slice",
-        "select",
-        "unsqueeze",
-        "squeeze",
-        "unfold",
-        "as_strided",
-        "split",
-        "split_with_sizes",
-        "detach",
-        "view_as_real",
-        "view_as_complex",
-        "_conj",
-        "_neg_view",
-        "unbind",
-        "_unsafe_view",
-        "empty",
-        "empty_strided",
-        "new_empty",
-        "new_empty_strided",
-        "empty_like",
-        "real",
-        "imag",
-        "_reshape_alias",
-        "diagonal",
-        "chunk",
-        "narrow",
-        "set_",
-        "resize_",
-        "lift_fresh",
-        "movedim",
-        "reshape",
-    ]
+    """view alias t transpose permute expand slice select unsqueeze squeeze unfold as_strided split split_with_sizes
+    detach view_as_real view_as_complex _conj _neg_view unbind _unsafe_view empty empty_strided new_empty
+    new_empty_strided empty_like real imag _reshape_alias diagonal chunk narrow set_ resize_ lift_fresh movedim
+    reshape""".split()  # noqa: SIM905
 )
 # What the host waits for: a number, or a shape that depends on numbers.
-WAITING = frozenset(
-    [
-        "_local_scalar_dense",
-        "nonzero",
-        "masked_select",
-        "equal",
-        "is_nonzero",
-        "unique_dim",
-        "_unique2",
-        "repeat_interleave",
-    ]
-)
-INDEXING = frozenset(["index", "_unsafe_index", "index_put", "index_put_", "_index_put_impl_"])
-COPYING = frozenset(["_to_copy", "copy_", "_copy_from", "_foreach_copy_"])
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "unique_dim", "_unique2"}
+WAITING |= {"repeat_interleave"}
+INDEXING = {"index", "_unsafe_index", "index_put", "index_put_", "_index_put_impl_"}
+COPYING = {"_to_copy", "copy_", "_copy_from", "_foreach_copy_"}
 
 
 @dataclass
@@ -186,14 +142,13 @@ class _Now:
 _now = _Now()
 
 
-class PretendGpu(TorchDispatchMode):
+class PretendGpu:
     """While it is open ``device="cuda"`` makes `OnGpu`. Entering gives `Seen`.
 
     limit: bytes; an operation whose result is larger runs out of memory, and says so in the words of ``said``.
     """
 
     def __init__(self, limit: int | None = None, said: str = "CUDA out of memory (pretended)") -> None:
-        super().__init__()
         self.seen, self.said = Seen(limit=limit), said
 
     def __enter__(self) -> Seen:
@@ -226,12 +181,25 @@ class PretendGpu(TorchDispatchMode):
         torch.__future__.set_overwrite_module_params_on_conversion(True)  # else Module.to keeps the old Python object
         self._left.callback(torch.__future__.set_overwrite_module_params_on_conversion, overwrote)
         self._left.enter_context(_Indexed())
-        super().__enter__()
+        self._left.enter_context(_Dispatched(self.said))
         return self.seen
 
+    @contextmanager
+    def in_this_thread(self) -> Iterator[None]:
+        """Make ``device="cuda"`` work in a thread other than the one that opened it."""
+        with _Indexed(), _Dispatched(self.said):
+            yield
+
     def __exit__(self, *why: Any) -> None:
-        super().__exit__(*why)
         self._left.__exit__(*why)
+
+
+class _Dispatched(TorchDispatchMode):
+    """Sees what no `OnGpu` is part of: what is made on the device, and what is copied to it."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         try:

@@ -12,6 +12,7 @@ import torch
 from pretend_gpu import OnGpu, PretendGpu, on_gpu
 
 import specconv
+from specconv.pipeline import converter
 from specconv.transforms import TransformSet, build_inverse, build_transform
 from specconv.transforms.streaming import shortest_stream, stream
 
@@ -177,19 +178,27 @@ def values_of(out: Path) -> dict[str, list[Any]]:
     return {name: [data[i][0] for i in range(len(data))] for name, data in shards.items()}
 
 
-@pytest.mark.parametrize(("limit", "said"), [(None, ""), (2**19, CUFFT)], ids=["enough memory", "too little"])
+@pytest.mark.parametrize(("limit", "said"), [(None, ""), (3 * 2**20, CUFFT)], ids=["enough memory", "too little"])
 def test_a_conversion_is_that_of_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, said: str
 ) -> None:
     """Clips in batches, and one so long that it streams."""
     (tmp_path / "audio").mkdir()
     generator = torch.Generator().manual_seed(2)
-    for i, seconds in enumerate([1, 1, 1, 1, 1, 10]):
+    for i, seconds in enumerate([1, 1, 1, 1, 1, 20]):
         samples = 0.1 * torch.randn(seconds * RATE, generator=generator)
         soundfile.write(tmp_path / "audio" / f"{i}.wav", samples.numpy(), RATE)
-    monkeypatch.setattr("specconv.pipeline.plan.LONG_BYTES", 2**22)
+    monkeypatch.setattr(converter, "LONG_BYTES", 2**20)
+    monkeypatch.setattr(converter, "_latest", None)
     expected = specconv.convert(tmp_path / "audio", JOB, tmp_path / "cpu")
-    with PretendGpu(limit, said) as seen:
+    gpu, compute = PretendGpu(limit, said), converter.compute
+
+    def compute_in_thread(*arguments: Any) -> Any:
+        with gpu.in_this_thread():
+            return compute(*arguments)
+
+    monkeypatch.setattr(converter, "compute", compute_in_thread)
+    with gpu as seen:
         report = specconv.convert(tmp_path / "audio", JOB, tmp_path / "gpu", device="cuda")
     assert (report.clips, report.failures) == (expected.clips, []) == (6, [])
     assert bool(seen.refused) == (limit is not None)
