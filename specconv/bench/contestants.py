@@ -145,7 +145,10 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
 
 
 def bare_fft(framing: Framing, device: str, work: str) -> Contestant:
-    """The FFTs of as many frames, over and over of the same ones: what remains is avoidable. On a CPU from cache to cache."""
+    """The FFTs of as many frames, over and over of the same ones: what remains is avoidable.
+
+    On a CPU they go from cache to cache; on a GPU they are as many at once as specconv's own.
+    """
 
     def prepare() -> Prepared:
         points = CPU_BLOCK if device == "cpu" else GPU_BLOCK

@@ -77,7 +77,7 @@ def copy_bandwidth(device: str) -> float:
 
     Two tensors too large for any cache, both touched before: the rate that a perfect program would reach.
     """
-    n_bytes = _COPY_BYTES.get(device.split(":")[0], 2**28)
+    n_bytes = min(_COPY_BYTES.get(device.split(":")[0], 2**28), device_memory(device) // 8 // 4 * 4 or 2**28)
     source = torch.ones(n_bytes // 4, dtype=torch.float32, device=device)
     target = torch.zeros_like(source)
     times = time_interleaved({"copy": lambda: target.copy_(source)}, clock=clock_of(device), rounds=5)

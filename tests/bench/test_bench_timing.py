@@ -111,7 +111,6 @@ def test_threads_are_put_back_even_after_an_error() -> None:
 
 def test_each_device_is_waited_for_in_its_way() -> None:
     assert clock_of("cpu") is wall_clock
-    assert clock_of("cuda:1") is device_clock
     assert clock_of("mps") not in (wall_clock, device_clock)
 
 
@@ -133,3 +132,39 @@ def test_a_device_clock_returns_when_the_device_is_done() -> None:
     copies = time_copies(torch.zeros(4, 1_000_000), 2**24, "cuda")
     assert copies.to_device > 0
     assert copies.to_host > 0
+
+
+def test_a_second_gpu_is_the_one_that_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are made and recorded, and waited for, on the device of the work, whichever is the current one."""
+    current, used = ["cuda:0"], []
+
+    class Device:
+        def __init__(self, device: str) -> None:
+            self.device, self.before = device, ""
+
+        def __enter__(self) -> None:
+            self.before, current[0] = current[0], self.device
+
+        def __exit__(self, *_: object) -> None:
+            current[0] = self.before
+
+    class Event:
+        def __init__(self, *, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None:
+            used.append(("record", current[0]))
+
+        def synchronize(self) -> None:
+            used.append(("wait", current[0]))
+
+        def elapsed_time(self, _: object) -> float:
+            return 2000.0
+
+    monkeypatch.setattr(torch.cuda, "device", Device)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: used.append(("wait", device or current[0])))
+    assert clock_of("cuda:1")(lambda: used.append(("call", current[0])), 1) == 2.0
+    assert {device for _, device in used} == {"cuda:1"}
+    assert [what for what, _ in used] == ["wait", "record", "call", "record", "wait"]
+    assert current == ["cuda:0"]
