@@ -27,7 +27,7 @@ PEER_TOLERANCES: Mapping[str, float] = {
     "mel": 2e-3,
     "mfcc": 1e-2,
     "gammatonegram": 2e-3,
-    "cfp": 1e-2,
+    "cfp": 3e-2,  # float32, which cannot hold it: see specconv.transforms.cfp
     "cqt": 5e-2,  # downsampling between octaves: librosa is off by up to 2 %
     "vqt": 5e-2,
 }

@@ -78,6 +78,8 @@ class Lineup:
                 parameters: TransformParameters | None = transform_parameters(asked)
             except ParameterError:
                 parameters = None  # no such parity: the peer will say that it has no such transform
+            if parameters is not None and any(parameters.faults(self.sample_rate)):
+                parameters = None  # impossible with the peer's defaults: it will say which
             if peer.version() is not None and parameters is not None and work_of(parameters) not in seen:
                 seen.add(work_of(parameters))
                 yield self._ours(f"specconv as {name}", asked, parameters)
@@ -176,7 +178,7 @@ def _with_usual_batch(contestant: Contestant, batch: UsualBatch) -> Prepared:
 
 
 _COSTING = (
-    *("scale", "n_fft", "win_length", "hop_length", "center", "freq_scale"),
+    *("scale", "n_fft", "resolution", "win_length", "hop_length", "center", "freq_scale"),
     *("n_mels", "n_mfcc", "n_bins", "bins_per_octave", "filter_scale", "gamma", "then"),
 )
 

@@ -37,6 +37,7 @@ class Framing:
 
     n_fft, win_length, hop_length: samples; window: periodic, centred in the frame when shorter.
     center: frame t is centred on ``t · hop_length``, else it starts there.
+    window_first: a shorter window lies at the start of the frame, and must fit into the clip alone (uncentred frames).
     """
 
     n_fft: int
@@ -45,6 +46,12 @@ class Framing:
     window: WindowSpec
     center: bool
     pad_mode: PadMode
+    window_first: bool = False
+
+    @property
+    def window_start(self) -> int:
+        """Samples of a frame before its window."""
+        return 0 if self.window_first else (self.n_fft - self.win_length) // 2
 
     @property
     def left(self) -> int:
@@ -53,7 +60,7 @@ class Framing:
 
     def n_frames(self, n_samples: int) -> int:
         """Frames that fit into the (padded) clip: ``1 + n // hop`` centred, for an even n_fft."""
-        usable = n_samples + 2 * self.left - self.n_fft
+        usable = n_samples + 2 * self.left - (self.win_length if self.window_first else self.n_fft)
         return 1 + usable // self.hop_length if usable >= 0 else 0
 
 
@@ -63,9 +70,8 @@ class FramedSpectrum(nn.Module):
     def __init__(self, framing: Framing) -> None:
         super().__init__()
         self.framing, self.pad_mode = framing, framing.pad_mode
-        zeros = framing.n_fft - framing.win_length
-        within = window(framing.window, framing.win_length)
-        self.window = Constant(np.pad(within, (zeros // 2, zeros - zeros // 2)))
+        before, after = framing.window_start, framing.n_fft - framing.win_length - framing.window_start
+        self.window = Constant(np.pad(window(framing.window, framing.win_length), (before, after)))
 
     @property
     def key(self) -> Hashable:

@@ -38,23 +38,27 @@ def cfp_weights(
     f_min: float,
     f_max: float,
     bins_per_octave: int,
+    resolution: float | None = None,
     parity: Literal["nnaudio"] | None = None,
 ) -> CfpWeights:
     """Each triangle reaches from the centre before to the centre after its own.
 
     A triangle between two bins of the spectrum, or two whole periods, takes the nearest. parity "nnaudio": as Su's
     own code and nnAudio's, without the last triangle, the first left empty, and so those between two periods, no
-    weight on a bin exactly on a centre, and a frequency axis longer by a factor of n_fft / (n_fft - 2). Raises
-    ParameterError.
+    weight on a bin exactly on a centre, and a frequency axis on which bin n_fft // 2 - 1 is half the sample rate.
+    Raises ParameterError.
+
+    resolution: Hz from bin to bin, ``sample_rate / n_fft`` if omitted; nnAudio rounds with the one that it was given.
     """
     if faults := list(_faults(sample_rate, n_fft, f_min, f_max, bins_per_octave)):
         raise ParameterError(faults)
     steps = np.arange(-1, int(np.ceil(np.log2(f_max / f_min) * bins_per_octave)) + 2)
     corners = f_min * 2.0 ** (steps / bins_per_octave)
     corners = corners[: int(np.sum(corners < f_max)) + 1]
-    resolution = sample_rate / n_fft
+    resolution = resolution or sample_rate / n_fft
     if parity == "nnaudio":
         n_frequencies, n_quefrencies = round(f_max / resolution) + 1, round(sample_rate / f_min) + 1
+        n_frequencies = min(n_frequencies, n_fft // 2 + 1)
     else:
         n_frequencies = min(int(np.ceil(corners[-1] / resolution)) + 1, n_fft // 2 + 1)
         n_quefrencies = min(int(np.ceil(sample_rate / corners[0])) + 1, n_fft // 2 + 1)
@@ -62,7 +66,8 @@ def cfp_weights(
     with np.errstate(divide="ignore"):
         periods = sample_rate / np.arange(n_quefrencies, dtype=np.float64)
     if parity == "nnaudio":
-        return _nnaudio(corners, resolution, frequencies, periods, n_fft)
+        frequencies *= sample_rate / 2 / (n_fft // 2 - 1) / resolution
+        return _nnaudio(corners, sample_rate, resolution, frequencies, periods)
     centres = corners[1:-1]
     return CfpWeights(
         centres,
@@ -88,16 +93,14 @@ def _triangles(corners: NDArray[np.float64], hertz: NDArray[np.float64]) -> NDAr
 
 def _nnaudio(
     corners: NDArray[np.float64],
+    sample_rate: float,
     resolution: float,
     frequencies: NDArray[np.float64],
     periods: NDArray[np.float64],
-    n_fft: int,
 ) -> CfpWeights:
     corners = corners[1:-1]  # the centres: its outermost triangles lie within them
-    sample_rate = resolution * n_fft
     frequency, quefrency = (
-        np.where(np.isin(hertz, corners), 0.0, _triangles(corners, hertz))
-        for hertz in (frequencies * (n_fft // 2 / (n_fft // 2 - 1)), periods)
+        np.where(np.isin(hertz, corners), 0.0, _triangles(corners, hertz)) for hertz in (frequencies, periods)
     )
     low, high = corners[:-2, None], corners[2:, None]
     first, last = np.rint(low / resolution), np.rint(high / resolution)

@@ -58,18 +58,24 @@ def mel_weights(
     f_max: float | None = None,
     mel_scale: MelScale = "slaney",
     norm: Literal["slaney"] | None = "slaney",
+    parity: Literal["torchaudio", "nnaudio", "kapre"] | None = None,
 ) -> NDArray[np.float64]:
     """Weights of the spectrum's bins in each filter, ``(n_mels, n_fft // 2 + 1)``.
 
     f_min, f_max: Hz, 0 <= f_min < f_max <= sample_rate / 2 (its default).
     norm: "slaney" gives each triangle an area of 1 Hz, None a height of 1.
+    parity: these libraries take the last bin for half the sample rate, which it is not when n_fft is odd; torchaudio
+        rounds half the sample rate down to whole Hz.
     Raises ParameterError; warns (SpecconvWarning) of filters so narrow that no bin lies inside.
     """
     f_max = sample_rate / 2 if f_max is None else f_max
     if faults := list(_faults(sample_rate, n_fft, n_mels, f_min, f_max)):
         raise ParameterError(faults)
     corners = _corners(n_mels, f_min, f_max, mel_scale)
-    distances = uniform_frequencies(sample_rate, n_fft) - corners[:, None]
+    frequencies = uniform_frequencies(sample_rate, n_fft)
+    if parity and frequencies[-1] > 0:
+        frequencies *= (sample_rate // 2 if parity == "torchaudio" else sample_rate / 2) / frequencies[-1]
+    distances = frequencies - corners[:, None]
     widths = np.diff(corners)[:, None]
     weights = np.maximum(0.0, np.minimum(distances[:-2] / widths[:-1], -distances[2:] / widths[1:]))
     if norm == "slaney":

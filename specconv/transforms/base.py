@@ -129,7 +129,11 @@ class TransformParameters(Parameters):
             raise ParameterError([Fault("sample_rate", f"is {sample_rate} Hz; must be a positive number")])
         if faults := list(self.faults(sample_rate)):
             raise ParameterError(faults)
-        return self.make(sample_rate, trainable=trainable)
+        return self.at(sample_rate).make(sample_rate, trainable=trainable)
+
+    def at(self, sample_rate: float) -> TransformParameters:  # noqa: ARG002
+        """The parameters with those filled in that a sample rate decides, Hz."""
+        return self
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)

@@ -9,6 +9,10 @@ music", 2015. With X the spectrum of a frame under the window w, F the Fourier t
     CFP         (Z2 over log frequency) · (Z1 over log frequency)
 
 harmonics are absent from the one and subharmonics from the other, so the product keeps the pitch.
+
+It is computed in float64, whatever the precision of the waveform. The exponents below 1 bring up what lies between the
+partials: float32 rounds a spectrum to 1e-7 of its peak, and ``1e-7 ^ 0.24`` is 2 % of it, so a steady tone in float32
+is off by up to 1 % of the CFP's peak. For the same reason values below SILENT are taken for rounding, and are zero.
 """
 
 from __future__ import annotations
@@ -19,11 +23,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
+from specconv.engines.float64 import Float64Front, Float64Steps
 from specconv.engines.framed_fft import FramedSpectrum, Framing
 from specconv.engines.product import product
 from specconv.errors import Fault, ParameterError
@@ -31,7 +36,9 @@ from specconv.kernels.band import band_faults
 from specconv.kernels.cfp import CfpWeights, cfp_weights
 from specconv.kernels.windows import WindowSpec, window
 from specconv.transforms.base import Analysis, Transform
-from specconv.transforms.framed import FramedParameters
+from specconv.transforms.framed import LARGEST_N_FFT, FramedParameters
+
+SILENT = 1e-13  # of a frame's largest magnitude, or cepstrum: -260 dB, what float64 leaves of an exact zero
 
 
 class CfpParameters(FramedParameters):
@@ -41,17 +48,20 @@ class CfpParameters(FramedParameters):
     gamma_0, gamma_1, gamma_2: exponents of the spectrum, the cepstrum and the spectrum of the cepstrum.
     scale: magnitude (as published), decibel or log of it.
 
-    Resolution is n_fft's: at 44.1 kHz 8192 samples are 186 ms, the paper's window. parity nnaudio: its window is
-    symmetric, so only engine fft has it; its first bin is empty.
+    resolution: Hz from bin to bin of the spectrum; if given, n_fft is ``sample_rate / resolution``, rounded down.
+
+    At 44.1 kHz 8192 samples are 186 ms, the paper's window. parity nnaudio: its window is symmetric, so only engine
+    fft has it; its first bin is empty; resolution is 2 Hz where n_fft is not given.
     """
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "nnaudio": {"n_fft": 8000, "win_length": 2049, "hop_length": 320, "pad_mode": "constant"},
+        "nnaudio": {"win_length": 2049, "hop_length": 320, "pad_mode": "constant", "resolution": 2.0},
     }
 
     type: Literal["cfp"] = "cfp"
     scale: Literal["magnitude", "decibel", "log"] = "magnitude"
-    n_fft: int = Field(8192, ge=4, le=2**22)
+    n_fft: int = Field(8192, ge=4, le=LARGEST_N_FFT)
+    resolution: float | None = Field(None, gt=0)
     window: WindowSpec = "blackmanharris"
     f_min: float = Field(80.0, gt=0)
     f_max: float = Field(1000.0, gt=0)
@@ -60,7 +70,25 @@ class CfpParameters(FramedParameters):
     gamma_1: float = Field(0.6, gt=0, le=4)
     gamma_2: float = Field(1.0, gt=0, le=4)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _n_fft_is_a_resolution(cls, given: Any) -> Any:
+        """An n_fft that is given leaves no resolution to the library."""
+        return {"resolution": None, **given} if isinstance(given, Mapping) and "n_fft" in given else given
+
+    def at(self, sample_rate: float) -> CfpParameters:
+        if self.resolution is None:
+            return self
+        return self.model_copy(update={"n_fft": int(sample_rate / self.resolution)})
+
     def faults(self, sample_rate: float) -> Iterator[Fault]:
+        if (resolved := self.at(sample_rate)).n_fft != self.n_fft:
+            if resolved.n_fft <= LARGEST_N_FFT:
+                yield from resolved.faults(sample_rate)
+            else:
+                lowest = sample_rate / LARGEST_N_FFT
+                yield Fault("resolution", f"is {self.resolution:g} Hz; at least {lowest:.2g} Hz is possible: raise it")
+            return
         yield from super().faults(sample_rate)
         if self.parity == "nnaudio" and self.engine == "conv1d":
             yield _only_fft("engine")
@@ -83,6 +111,7 @@ class CfpParameters(FramedParameters):
             f_min=self.f_min,
             f_max=self.f_max,
             bins_per_octave=self.bins_per_octave,
+            resolution=self.resolution if self.parity == "nnaudio" else None,
             parity="nnaudio" if self.parity == "nnaudio" else None,
         )
 
@@ -108,10 +137,12 @@ class CfpParameters(FramedParameters):
             halved=lowest if as_nnaudio else None,
             trainable=trainable,
         )
+        analysis = self.uniform_analysis(sample_rate, trainable=trainable)
+        front = Float64Front(analysis.front)
         return Transform(
             self,
-            self.uniform_analysis(sample_rate, trainable=trainable),
-            [combined, *self.level("magnitude")],
+            Analysis(front, analysis.reach),
+            [Float64Steps(*analysis.steps, combined), *self.level("magnitude")],
             sample_rate=sample_rate,
             hop_length=self.framing.hop_length,
             center_frequencies=weights.center_frequencies,
@@ -146,8 +177,8 @@ class CombinedPeriodicity(nn.Module):
     def forward(self, coefficients: Coefficients) -> Tensor:
         parts = torch.view_as_real(coefficients.complex.transpose(1, 2))
         power = parts.square().sum(-1)  # (n_clips, n_frames, n_fft // 2 + 1), each frame in one piece
-        spectrum = _above_zero(power, self.gammas[0] / 2) * self._factor
-        cepstrum = _above_zero(self._transformed(spectrum), self.gammas[1])
+        spectrum = _above_zero(_heard(power, SILENT**2), self.gammas[0] / 2) * self._factor
+        cepstrum = _above_zero(_heard(self._transformed(spectrum), SILENT), self.gammas[1])
         cepstrum[..., : self.lowest] = 0
         refined = self._transformed(self._both_sides(cepstrum))
         frequency, quefrency = (
@@ -170,6 +201,11 @@ class CombinedPeriodicity(nn.Module):
         return cepstrum * weights
 
 
+def _heard(values: Tensor, share: float) -> Tensor:
+    """``values (n_clips, n_frames, n_points)``, zero where they are below that share of the frame's largest."""
+    return values * (values >= share * values.amax(dim=-1, keepdim=True))
+
+
 def _above_zero(values: Tensor, exponent: float) -> Tensor:
     """``max(values, 0) ^ exponent``; its slope at zero, which may be infinite, counts as zero."""
     if not values.requires_grad:
@@ -183,9 +219,8 @@ class _SymmetricallyWindowed(FramedSpectrum):
 
     def __init__(self, framing: Framing) -> None:
         super().__init__(framing)
-        zeros = framing.n_fft - framing.win_length
-        within = window(framing.window, framing.win_length, periodic=False)
-        self.window = Constant(np.pad(within, (zeros // 2, zeros - zeros // 2)))
+        before, after = framing.window_start, framing.n_fft - framing.win_length - framing.window_start
+        self.window = Constant(np.pad(window(framing.window, framing.win_length, periodic=False), (before, after)))
 
     @property
     def key(self) -> Hashable:

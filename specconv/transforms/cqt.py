@@ -32,7 +32,10 @@ class CqtParameters(BankParameters):
     gain: what follows: librosa (square root of the length), length, convolutional (nothing), wrap (2).
     """
 
-    PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {"librosa": {}, "nnaudio": {"pad_mode": "reflect"}}
+    PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "librosa": {},
+        "nnaudio": {"pad_mode": "reflect", "f_min": 32.7},
+    }
 
     type: Literal["cqt"] = "cqt"
     f_min: float = Field(C1, gt=0)
@@ -71,7 +74,7 @@ class VqtParameters(CqtParameters):
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "librosa": {},
-        "nnaudio": {"pad_mode": "reflect", "gamma": 0.0},
+        "nnaudio": {**CqtParameters.PARITY["nnaudio"], "gamma": 0.0},
     }
 
     type: Literal["vqt"] = "vqt"  # type: ignore[assignment]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -24,14 +24,16 @@ from specconv.transforms.scaling import Projection
 
 LARGEST_N_FFT = 2**22  # samples: 95 s at 44.1 kHz; beyond it a frame's spectrum alone fills caches and patience
 LARGEST_CONVOLVED = 2**14  # samples: the n_fft whose uniform bins the conv1d engine can just hold
+HOPS_IN_A_WINDOW: Mapping[str | None, int] = {"torchaudio": 2}  # libraries whose hop_length is no quarter of win_length
 LARGEST_PROJECTION = 2**26  # filters times n_fft: 256 MB of float64 weights, built from several as large
 
 
 class FramedParameters(TransformParameters):
-    """n_fft, win_length (n_fft if omitted), hop_length (a quarter of win_length): samples.
+    """n_fft, win_length (n_fft if omitted), hop_length (a quarter of win_length; parity torchaudio: half): samples.
 
     window: a name that scipy.signal.get_window knows, or such a tuple; periodic.
     center: frame t is centred on sample t · hop_length, the ends padded by pad_mode; else it starts there.
+    A window shorter than n_fft lies in the middle of its frame (parity kapre, uncentred: at its start).
     """
 
     n_fft: int = Field(2048, ge=2, le=LARGEST_N_FFT)
@@ -45,8 +47,9 @@ class FramedParameters(TransformParameters):
     def framing(self) -> Framing:
         """The values above with what was omitted filled in."""
         win_length = self.win_length or self.n_fft
-        hop_length = self.hop_length or max(1, win_length // 4)
-        return Framing(self.n_fft, hop_length, win_length, self.window, self.center, self.pad_mode)
+        hop_length = self.hop_length or max(1, win_length // HOPS_IN_A_WINDOW.get(self.parity, 4))
+        first = self.parity == "kapre" and not self.center and win_length < self.n_fft
+        return Framing(self.n_fft, hop_length, win_length, self.window, self.center, self.pad_mode, first)
 
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
@@ -94,10 +97,11 @@ class FramedParameters(TransformParameters):
         )
         check_convolvable(bank)
         if not framing.center:
-            bank = _starting(bank, framing.n_fft)
+            bank = _starting(bank, framing.window_start)
         convolved = Conv1dBank(bank, framing.hop_length, trainable=trainable)
         # A shorter window lies in the middle of the frame, but the frame is what must fit into the clip.
-        front = convolved.front(framing.pad_mode, beyond=2 * framing.left - framing.n_fft)
+        needed = framing.win_length if framing.window_first else framing.n_fft
+        front = convolved.front(framing.pad_mode, beyond=2 * framing.left - needed)
         return Analysis(front, front, (convolved,))
 
     def projected(
@@ -126,6 +130,6 @@ class FramedParameters(TransformParameters):
         )
 
 
-def _starting(bank: KernelBank, n_fft: int) -> KernelBank:
-    """The bank with time 0 at the frame's first sample, where its phases count from anyway."""
-    return replace(bank, starts=bank.starts + n_fft // 2, gains=np.ones(bank.n_bins))
+def _starting(bank: KernelBank, window_start: int) -> KernelBank:
+    """The bank with time 0 at the frame's first sample, and its windows ``window_start`` samples later."""
+    return replace(bank, starts=np.full(bank.n_bins, window_start), gains=np.ones(bank.n_bins))

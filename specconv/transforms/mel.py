@@ -23,7 +23,7 @@ from specconv.transforms.framed import FramedParameters
 class MelParameters(FramedParameters):
     """Parameters of ``type: mel``.
 
-    n_mels: filters between f_min and f_max (half the sample rate if omitted), Hz.
+    n_mels: filters between f_min and f_max (half the sample rate if omitted; parity torchaudio: rounded down), Hz.
     mel_scale: slaney (linear to 1 kHz, logarithmic above) or htk. norm: slaney (equal area) or none.
     power: exponent of the magnitudes that the filters weigh; 2 unless scale is magnitude, then 1.
     scale: power, magnitude, decibel or log.
@@ -31,7 +31,7 @@ class MelParameters(FramedParameters):
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "librosa": {"pad_mode": "constant", "hop_length": 512},
-        "torchaudio": {"n_fft": 400, "hop_length": 200, "mel_scale": "htk", "norm": None},
+        "torchaudio": {"n_fft": 400, "mel_scale": "htk", "norm": None},
         "nnaudio": {"hop_length": 512},
         "kapre": {"center": False, "power": 1.0},
     }
@@ -57,7 +57,11 @@ class MelParameters(FramedParameters):
     def faults(self, sample_rate: float) -> Iterator[Fault]:
         yield from super().faults(sample_rate)
         yield from self.projection_faults("n_mels", self.n_mels)
-        yield from band_faults(sample_rate, self.f_min, self.f_max or sample_rate / 2)
+        yield from band_faults(sample_rate, self.f_min, self.highest(sample_rate))
+
+    def highest(self, sample_rate: float) -> float:
+        """f_max, or what stands for it, Hz."""
+        return self.f_max or (sample_rate // 2 if self.parity == "torchaudio" else sample_rate / 2)
 
     def weights(self, sample_rate: float) -> NDArray[np.float64]:
         """The filters, ``(n_mels, n_fft // 2 + 1)``."""
@@ -66,13 +70,13 @@ class MelParameters(FramedParameters):
             self.n_fft,
             self.n_mels,
             f_min=self.f_min,
-            f_max=self.f_max,
+            f_max=self.highest(sample_rate),
             mel_scale=self.mel_scale,
             norm=self.norm,
+            parity=None if self.parity == "librosa" else self.parity,
         )
 
     def make(self, sample_rate: float, *, trainable: bool) -> Transform:
-        centres = mel_frequencies(
-            self.n_mels, f_min=self.f_min, f_max=self.f_max or sample_rate / 2, mel_scale=self.mel_scale
-        )
+        highest = self.highest(sample_rate)
+        centres = mel_frequencies(self.n_mels, f_min=self.f_min, f_max=highest, mel_scale=self.mel_scale)
         return self.projected(sample_rate, self.weights(sample_rate), centres, self.exponent, trainable=trainable)

@@ -23,18 +23,21 @@ from specconv.transforms.base import Transform
 from specconv.transforms.framed import FramedParameters
 from specconv.transforms.scaling import FORMS, Detector
 
+NNAUDIO_BAND = 50.0, 6000.0  # Hz, of its bins that are not the FFT's own; no PARITY, for uniform bins know no band
+
 
 class StftParameters(FramedParameters):
     """Parameters of ``type: stft``.
 
     scale: magnitude, power, decibel (of power), log (of magnitude), complex or phase (rad).
     freq_scale: uniform, the FFT's own bins; or linear, or log (also called log2), n_bins (n_fft // 2 + 1 if omitted)
-        from f_min (0 Hz; log: that of the FFT's first bin) to f_max (half the sample rate), Hz.
+        from f_min (0 Hz; log: that of the FFT's first bin) to f_max (half the sample rate), Hz. Parity nnaudio: from
+        50 to 6000 Hz.
     """
 
     PARITY: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "librosa": {"pad_mode": "constant"},
-        "torchaudio": {"n_fft": 400, "hop_length": 200, "scale": "power"},
+        "torchaudio": {"n_fft": 400, "scale": "power"},
         "nnaudio": {},
         "kapre": {"center": False},
     }
@@ -60,13 +63,15 @@ class StftParameters(FramedParameters):
         """Of the bins, Hz."""
         if self.freq_scale == "uniform":
             return uniform_frequencies(sample_rate, self.n_fft)
-        lowest = 0.0 if self.freq_scale == "linear" else sample_rate / self.n_fft
+        lowest, highest = 0.0 if self.freq_scale == "linear" else sample_rate / self.n_fft, sample_rate / 2
+        if self.parity == "nnaudio":
+            lowest, highest = NNAUDIO_BAND
         return spaced_frequencies(
             sample_rate,
             self.n_fft,
             self.n_bins,
             lowest if self.f_min is None else self.f_min,
-            self.f_max or sample_rate / 2,
+            self.f_max or highest,
             self.freq_scale,
             parity="nnaudio" if self.parity == "nnaudio" else None,
         )

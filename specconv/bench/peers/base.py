@@ -113,7 +113,8 @@ class Peer(ABC):
     def prepare(self, given: Parameters, sample_rate: float, device: str, method: str = "") -> Prepared:
         """The transform on ``device``, by one of ``methods``.
 
-        Raises NotRunError: not installed, not on this device, no such transform, a parameter unknown to it.
+        Raises NotRunError: not installed, not on this device, no such transform, a parameter unknown to it, or
+        impossible with its defaults.
         """
         if self.version() is None:
             raise NotRunError(f"{self.package} is not installed: {self.install}")
@@ -123,6 +124,8 @@ class Peer(ABC):
             raise NotRunError(f"{self.name} has no {given['type']}")
         try:
             resolved = transform_parameters({**given, "parity": self.parity})
+            if faults := list(resolved.faults(sample_rate)):
+                raise ParameterError(faults)
             usual = transform_parameters({"type": given["type"], "parity": self.parity}).model_dump()
             exponent = exponent_of(resolved)
             return self.build(Request(given, usual, resolved.scale, exponent, sample_rate, device, method))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ _CQT = {key: key for key in ("hop_length", "n_bins", "bins_per_octave", "filter_
     "norm": "basis_norm",
     "gain": "normalization_type",
 }
+_GAMMAS = {"gamma_0": 0.24, "gamma_1": 0.6, "gamma_2": 1.0}
 NAMES: Mapping[str, Mapping[str, str]] = {
     "stft": _FRAMES | _BAND | {"freq_scale": "freq_scale", "n_bins": "freq_bins"},
     "mel": _MEL,
@@ -26,12 +28,14 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "vqt": _CQT | {"gamma": "gamma"},
     "gammatonegram": _FRAMES | _BAND | {"n_bins": "n_bins"},
     "cfp": {
-        "n_fft": "fr",
+        "n_fft": "n_fft",
+        "resolution": "fr",
         "win_length": "window_size",
         "hop_length": "hop_length",
         "f_min": "fc",
         "f_max": "tc",
         "bins_per_octave": "NumPerOct",
+        **{key: key for key in _GAMMAS},
     },
 }
 _CLASSES = {
@@ -76,7 +80,7 @@ class NnAudio(Peer):
         if kind in ("mel", "gammatonegram"):
             arguments["power"] = request.exponent
         if kind == "cfp":
-            arguments |= _resolutions(arguments, request.sample_rate)
+            arguments = _cfp_arguments(arguments, request.sample_rate)
         else:
             arguments |= {"sr": request.sample_rate, "verbose": False}
         module = getattr(import_module(self.modules[0]), name)(**arguments).to(request.device).eval()
@@ -114,11 +118,16 @@ def _options(kind: str, scale: str, arguments: dict[str, Any]) -> dict[str, str]
     return options
 
 
-def _resolutions(arguments: Mapping[str, Any], sample_rate: float) -> dict[str, Any]:
-    """Its CFP is told Hz a bin and the shortest period, s, instead of n_fft and f_max."""
-    changed: dict[str, Any] = {"fs": sample_rate}
-    if "fr" in arguments:
-        changed["fr"] = sample_rate / arguments["fr"]
+def _cfp_arguments(named: Mapping[str, Any], sample_rate: float) -> dict[str, Any]:
+    """Its CFP takes Hz a bin, the shortest period in s and a list of exponents for n_fft, f_max and the gammas."""
+    arguments = {key: value for key, value in named.items() if key not in ("n_fft", *_GAMMAS) and value is not None}
+    arguments["fs"] = sample_rate
+    if named.get("fr") is None and "n_fft" in named:
+        arguments["fr"] = sample_rate / named["n_fft"]
+        if int(sample_rate / arguments["fr"]) < named["n_fft"]:  # it rounds down
+            arguments["fr"] = math.nextafter(arguments["fr"], 0.0)
     if "tc" in arguments:
-        changed["tc"] = 1 / arguments["tc"]
-    return changed
+        arguments["tc"] = 1 / arguments["tc"]
+    if named.keys() & _GAMMAS:
+        arguments["g"] = [named.get(key, default) for key, default in _GAMMAS.items()]
+    return arguments
