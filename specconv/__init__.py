@@ -1,6 +1,6 @@
 """specconv: folders of audio become spectrograms.
 
-    job = specconv.load_config("configs/piano_triads.yaml")
+    job = specconv.load_config("piano_triads")
     report = specconv.convert("audio/", job, "out/")
     data = specconv.ShardDataset("out/", "mel")
     layer = specconv.build_transform({"type": "mel", "n_fft": 1024, "n_mels": 64}, sample_rate=16000)

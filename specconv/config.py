@@ -17,17 +17,20 @@ import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
+from specconv.audio.clip import LONGEST_DURATION
 from specconv.errors import ConfigError, Fault, ParameterError
 from specconv.parameters import Parameters, shown, validation_faults
 from specconv.storage import local_path
 from specconv.transforms import TYPES, TransformParameters, transform_parameters
 
+READY = Path(__file__).parent / "configs"  # a link to configs/ of the checkout
 LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
 MOST_NODES = 100_000  # of the document with its aliases unfolded
 MOST_TRANSFORMS = 1000  # of a sweep; each is a dataset in every shard
@@ -39,12 +42,12 @@ class AudioConfig(Parameters):
     """What every clip becomes before it is transformed.
 
     sample_rate: Hz; None: clips keep theirs, and must agree. channels: mono (mean of channels) or first.
-    duration: s, cut or zero-padded on the right; None: each clip keeps its length.
+    duration: s, at most a day, cut or zero-padded on the right; None: each clip keeps its length.
     """
 
     sample_rate: int | None = Field(None, ge=1, le=10_000_000)
     channels: Literal["mono", "first"] = "mono"
-    duration: float | None = Field(None, gt=0, le=7 * 86_400)
+    duration: float | None = Field(None, gt=0, le=LONGEST_DURATION)
 
 
 class ShardsConfig(Parameters):
@@ -93,12 +96,14 @@ class Job(Parameters):
 
 
 def load_config(source: str | Path | Mapping[str, Any]) -> Job:
-    """Read a config file (or a mapping that looks like one).
+    """Read a config file, a ready config by its name ("piano_triads"), or a mapping that looks like a config.
 
     Raises ConfigError with every fault found, or if the file cannot be read; ParameterError for an address (s3://…).
     """
     if isinstance(source, Mapping):
         return _validated(source)
+    if _is_name(source):
+        source = _ready(str(source))
     source = local_path(source)
     try:
         if not stat.S_ISREG(source.stat().st_mode):  # opening a fifo can wait for ever
@@ -113,6 +118,30 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
         return parse_config(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{source}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def ready_configs() -> dict[str, Path]:
+    """The configs that come with specconv, by name."""
+    return {path.stem: path for path in sorted(READY.glob("*.yaml"))}
+
+
+def config_reference(source: str | Path) -> str:
+    """Return what names this config from any folder: its name if it is a ready one, else its full path."""
+    return str(source) if _is_name(source) else str(Path(source).absolute())
+
+
+def _is_name(source: str | Path) -> bool:
+    """Whether this names a ready config: a single word, and no file is called so (a folder of audio may be)."""
+    return re.fullmatch(r"\w[\w-]*", str(source)) is not None and (not Path(source).exists() or Path(source).is_dir())
+
+
+def _ready(name: str) -> Path:
+    configs = ready_configs()
+    if name not in configs:
+        close = get_close_matches(name, configs, n=1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise ConfigError(f"{name}: no such file, and no ready config; {meant}choose from {', '.join(configs)}")
+    return configs[name]
 
 
 def parse_config(text: str) -> Job:

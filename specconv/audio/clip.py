@@ -11,7 +11,7 @@ from torch import Tensor
 from specconv.errors import Fault, ParameterError
 
 Channels = Literal["mono", "first"]
-LONGEST_DURATION = 86400.0
+LONGEST_DURATION = 86400.0  # seconds, of AudioFormat and of a config
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from specconv.bench.timing import WIDE_SPREAD
 _LEGEND = (
     "x ours: the time relative to specconv's for the same work. x floor: relative to reading the audio and writing "
     "the specgram once, at this machine's copy speed. x real: seconds of audio a second. iqr: interquartile "
-    "range of the median. first: seconds to build it and compute one clip. error: the largest, of the peak. !: wrong."
+    "range of the median. first: seconds to build it and compute one clip. error: the largest, of the peak. "
+    "! before a library: its result is wrong."
 )
 
 
@@ -75,7 +76,7 @@ def _figures(report: BenchReport, row: Row) -> list[str]:
     error = "" if row.max_rel_error is None else f"{row.max_rel_error:.0e}"
     return [
         seconds(timing.median),
-        f"{timing.spread:.0%}" + ("!" if timing.is_wide else ""),
+        f"{timing.spread:.0%}",
         "" if ratio is None else _factor(ratio),
         _factor(timing.median / row.floor_seconds),
         f"{row.audio_seconds / timing.median:,.0f}",

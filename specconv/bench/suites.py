@@ -95,8 +95,6 @@ def run_suite(
     progress: told what is being done.
     Raises ParameterError for an unknown suite, scale or peer, DatasetError for a folder without the corpus.
     """
-    if name in _WITH_TRAINING:
-        raise ParameterError([Fault("suite", f"{name} comes with training, {_WITH_TRAINING[name]}; not yet here")])
     if name not in _RUNS:
         raise ParameterError([Fault("suite", f"{name!r} is unknown; choose from {', '.join(SUITES)}")])
     if scale not in ("quick", "paper"):
@@ -168,8 +166,4 @@ def _notes(clips: Clips, contest: Contest) -> list[str]:
 
 _Run = Callable[[Scale, Path | None, str, Sequence[str] | None, Progress], BenchReport]
 _RUNS: Mapping[str, _Run] = {"maps": _maps, "musicnet": _musicnet}
-_WITH_TRAINING = {
-    "overhead": "the cost of a transform inside a network",
-    "triads": "the piano triads classifiers",
-}
-SUITES: Sequence[str] = (*_RUNS, *_WITH_TRAINING)
+SUITES: Sequence[str] = tuple(_RUNS)

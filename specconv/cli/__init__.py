@@ -9,13 +9,14 @@ from __future__ import annotations
 def main() -> None:
     """The ``specconv`` command."""
     from specconv.cli.interruption import interruption
+    from specconv.cli.streams import prepare_streams
 
+    prepare_streams()
     try:
         interruption.install()
         from specconv.cli.app import app
-        from specconv.cli.edge import prepare_streams, prepare_warnings
+        from specconv.cli.edge import prepare_warnings
 
-        prepare_streams()
         prepare_warnings()
         app(prog_name="specconv")
     except KeyboardInterrupt:  # before a command had begun

@@ -17,7 +17,6 @@ from specconv.cli.verify import verify
 from specconv.version import __version__
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     no_args_is_help=True,

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 import typer
 
 from specconv.cli.edge import EXIT_DONE, EXIT_FAULTS
-from specconv.cli.options import Against, Device, Json, Picture
+from specconv.cli.options import SUITES, Against, Device, Json, Picture, completing, one_of
 from specconv.cli.results import give
 
 
 def bench(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="maps, musicnet, overhead or triads.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="SUITE", help=f"{one_of(SUITES)}.", show_default=False, autocompletion=completing(SUITES)
+        ),
     ],
     scale: Annotated[
         Literal["quick", "paper"],

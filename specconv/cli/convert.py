@@ -11,7 +11,7 @@ import typer
 from specconv.cli.edge import EXIT_DONE, EXIT_FAULTS, StoppedError, faults_of
 from specconv.cli.interruption import interruption
 from specconv.cli.options import AudioFolder, Config, Dataset, Device, Json
-from specconv.cli.results import give
+from specconv.cli.results import give, give_report
 from specconv.errors import AudioError, Fault, ParameterError, SpecconvError
 
 
@@ -30,7 +30,7 @@ def convert(
     ] = None,
     part: Annotated[str, typer.Option(metavar="I/N", help="The I-th of N equal shares of the shards.")] = "1/1",
     on: Annotated[
-        str | None, typer.Option(metavar="ray[:ADDRESS]", help="Run on a cluster.", show_default=False)
+        str | None, typer.Option(metavar="ray[:ADDRESS]", help="Run on a cluster.", hidden=True)  # until there is one
     ] = None,
     json: Json = None,
 ) -> int:
@@ -43,7 +43,7 @@ def convert(
         raise ParameterError([Fault("--on", f"{on!r}: running on a cluster comes later; leave it out, or use --part")])
     from specconv.cli.progress import Meter
     from specconv.cli.told import estimate_table, estimate_values, failed, found, report_table, report_values
-    from specconv.config import load_config
+    from specconv.config import config_reference, load_config
     from specconv.datasets import open_dataset
     from specconv.executors import choose_executor
     from specconv.pipeline import choose_device, converter_for, make_plan
@@ -70,6 +70,7 @@ def convert(
                     overwrite=overwrite,
                     strict=strict,
                     part=share,
+                    config=config_reference(config),
                     progress=meter,
                 )
         except SpecconvError as error:
@@ -79,9 +80,10 @@ def convert(
             raise StoppedError(f"{error}{why}") from error
         if report.failures:
             meter.notice(failed(report))
-        if not (out / "index.json").exists():
+        has_shards = report.shards + report.kept_shards > 0
+        if has_shards and not (out / "index.json").exists():
             meter.notice(f"Part {part} is done; the last part to finish writes {out / 'index.json'}")
-    give(report_table(report), report_values(report, listing, str(chosen)), json)
+    give_report(report_table(report), report_values(report, listing, str(chosen)), json)
     return EXIT_FAULTS if report.failures else EXIT_DONE
 
 

@@ -99,13 +99,6 @@ def complain(message: str) -> None:
     typer.echo(f"Error: {lines(message)}", err=True)
 
 
-def prepare_streams() -> None:
-    """Names that the terminal's encoding lacks are written with backslashes instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def prepare_warnings() -> None:
     """Our own warnings are one line each, said once; those of libraries are for developers, with -W or DEBUG."""
     if sys.warnoptions or os.environ.get(DEBUG) == "1":

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
+from specconv.cli.remaining import remaining_rows, remaining_values
 from specconv.cli.results import columns, facts, size, span, underflow
-from specconv.shards import open_shard, summary
+from specconv.shards import open_shard, read_index, remaining, shard_paths, summary
 from specconv.shards.layout import TYPE_NAMES, SpecgramSpec
 from specconv.shards.summary import LabelSummary
 
 ASSUMED_RATE = 44_100  # Hz, for a config that leaves clips their own
 MOST_VALUES = 6  # of a label
+UNKNOWN = (-1, "")  # values of a label that its dataset does not tell
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,28 @@ class Described:
 
 def in_folder(folder: Path) -> Described:
     """Raises ShardError."""
+    lacking = None if read_index(folder) else remaining(folder)
+    if lacking is not None and lacking.plan is not None and not shard_paths(folder):
+        rows = [("folder", str(folder)), ("finished", "no"), *remaining_rows(folder, lacking)]
+        values = {"folder": str(folder), "finished": False, "shards": 0, **remaining_values(folder, lacking)}
+        return Described(facts(rows), values)
     held = summary(folder)
     dataset = held.dataset or "not known before it is finished"
     made = ", ".join(f"{name} {version}" for name, version in held.versions.items())
+    found = [held.specgrams[name] for name in sorted(held.specgrams, key=_natural)]
+    specgrams = [_specgram(one.spec, one.n_frames, one.size, one.underflow) for one in found]
     rows = [
         ("folder", str(folder)),
         ("dataset", dataset),
-        ("finished", f"{held.created} ({made})" if held.finished else "no: run the same convert command again"),
+        *([("finished", str(held.created)), ("made by", made)] if held.finished else [("finished", "no")]),
         ("clips", f"{held.clips:,} ({held.failed:,} failed)"),
         ("audio", span(held.hours * 3600)),
         ("shards", f"{held.shards:,}, {size(held.size)}"),
         *([] if held.notes is None else [("notes", f"{held.notes:,}")]),
+        *_format_rows(specgrams),
         *underflow({name: one.underflow for name, one in held.specgrams.items()}),
+        *(remaining_rows(folder, lacking) if lacking else []),
     ]
-    found = [held.specgrams[name] for name in sorted(held.specgrams, key=_natural)]
-    specgrams = [_specgram(one.spec, one.n_frames, one.size, one.underflow) for one in found]
     values = {
         "folder": str(folder),
         "finished": held.finished,
@@ -65,6 +74,7 @@ def in_folder(folder: Path) -> Described:
             for name, label in held.labels.items()
         },
         "config": held.config,
+        **(remaining_values(folder, lacking) if lacking else {}),
     }
     labels = [(name, label.type, _spread(label)) for name, label in held.labels.items()]
     return Described(
@@ -85,6 +95,7 @@ def in_shard(path: Path) -> Described:
             ("size", size(shard.size)),
             ("labels", ", ".join(f"{name} ({kind})" for name, kind in labels.items()) or "none"),
             *([] if notes is None else [("notes", f"{notes:,}")]),
+            *_format_rows(specgrams),
             *underflow({held.spec.name: held.underflow for held in found}),
         ]
         values = {
@@ -135,14 +146,14 @@ def in_config(path: Path) -> Described:
         ("memory", f"{size(total)} per second of audio, {size(total * 3600)} per hour"),
     ]
     table = columns(
-        *("transform", "bins>", "hop>", "frames/s>", "from>", "to>", "units", "memory/s>"),
+        *("transform", "bins>", "hop>", "frames/s>", "Hz>", "units", "memory/s>"),
         rows=[
             (
                 t["name"],
                 str(t["n_bins"]),
                 str(t["hop_length"]),
                 f"{rate / t['hop_length']:.4g}",
-                *_band_cells(t),
+                _band_cell(t),
                 t["units"],
                 size(t["bytes_per_second"]),
             )
@@ -184,19 +195,24 @@ def _specgram(spec: SpecgramSpec, n_frames: int, n_bytes: int, underflow: float 
     }
 
 
+def _format_rows(specgrams: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What all specgrams of a conversion have in common."""
+    rates = sorted({f"{one['sample_rate']:g} Hz" for one in specgrams})
+    return [("sample rate", ", ".join(rates)), ("values", ", ".join(sorted({one["dtype"] for one in specgrams})))]
+
+
 def _specgram_table(specgrams: Sequence[Mapping[str, Any]]) -> RenderableType:
+    lengths_differ = any(one["n_frames"] is None for one in specgrams)
     return columns(
-        *("transform", "bins>", "frames>", "hop>", "rate>", "from>", "to>", "units", "type", "size>"),
+        *("transform", "bins>", "all frames>" if lengths_differ else "frames>", "hop>", "Hz>", "units", "size>"),
         rows=[
             (
                 one["name"],
                 str(one["n_bins"]),
-                str(one["n_frames"] or f"{one['all_frames']:,} in all"),
+                f"{one['all_frames'] if lengths_differ else one['n_frames']:,}",
                 str(one["hop_length"]),
-                f"{one['sample_rate']:g} Hz",
-                *_band_cells(one),
+                _band_cell(one),
                 one["units"],
-                one["dtype"],
                 size(one["bytes"]),
             )
             for one in specgrams
@@ -211,14 +227,19 @@ def _band(center_frequencies: NDArray[np.float64]) -> dict[str, float | None]:
     return {"lowest_hz": ends[0], "highest_hz": ends[1]}
 
 
-def _band_cells(specgram: Mapping[str, Any]) -> list[str]:
-    ends = (specgram["lowest_hz"], specgram["highest_hz"])
-    return ["" if end is None else f"{end:,.1f} Hz" for end in ends]
+def _band_cell(specgram: Mapping[str, Any]) -> str:
+    lowest, highest = specgram["lowest_hz"], specgram["highest_hz"]
+    return "" if lowest is None else f"{lowest:,.1f} to {highest:,.0f}"
 
 
 def _spread(label: LabelSummary) -> str:
-    """The most frequent values with their counts, or the range of numbers too many to list."""
-    if label.smallest is not None and len(label.counts) > MOST_VALUES:
-        return f"{label.smallest:g} to {label.largest:g}"
-    shown = ", ".join(f"{value} ({n:,})" for value, n in islice(label.counts.items(), MOST_VALUES))
-    return shown + (f", {len(label.counts) - MOST_VALUES:,} more" if len(label.counts) > MOST_VALUES else "")
+    """The most frequent values with their counts, or the range of numbers too many to list; unknown ones last."""
+    known = {value: n for value, n in label.counts.items() if value not in UNKNOWN}
+    unknown = sum(label.counts.values()) - sum(known.values())
+    numbers = [value for value in known if not isinstance(value, str)]
+    if numbers and len(known) > MOST_VALUES:
+        parts = [f"{min(numbers):g} to {max(numbers):g}"]
+    else:
+        parts = [f"{value} ({n:,})" for value, n in islice(known.items(), MOST_VALUES)]
+        parts += [f"{len(known) - MOST_VALUES:,} more"] if len(known) > MOST_VALUES else []
+    return ", ".join([*parts, *([f"unknown ({unknown:,})"] if unknown else [])])

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from specconv.cli.edge import EXIT_DONE, faults_of
-from specconv.cli.options import Json, existing
+from specconv.cli.options import Described, Json
 from specconv.cli.results import give
 
 
 def info(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR|FILE", callback=existing, help="Folder of shards, shard, or config.", show_default=False
-        ),
-    ],
+    path: Described,
     json: Json = None,
 ) -> int:
     """Say what shards or a config hold.

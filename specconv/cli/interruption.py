@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM: the first is answered at once and lets the work end tidily, the second ends it.
 
-Shards are written so that they survive any death, so nothing is lost by not waiting.
+Shards are written so that they survive any death, so nothing is lost by not waiting. SIGHUP says that the terminal is
+gone; work goes on without it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Interruption:
 
     def install(self) -> None:
         """Handle both signals, but for those that whoever started us wants ignored (nohup, a shell's ``&``)."""
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,12 @@ def _writable(path: Path | None) -> Path | None:
     return path
 
 
+def _readable(path: Path) -> Path:
+    if not path.exists() and str(path) not in CONFIGS:
+        raise typer.BadParameter(f"{path} does not exist, and no ready config has this name")
+    return path
+
+
 def _drawable(path: Path | None) -> Path | None:
     _writable(path)
     if path is not None and path.suffix.lower() not in PICTURES:
@@ -54,25 +61,67 @@ def _drawable(path: Path | None) -> Path | None:
     return path
 
 
+# What the help texts offer. They are written here, for --help must not wait for torch; a test holds them against the
+# tables of configs, datasets, libraries, suites and sizes, and tries each.
+CONFIGS = (
+    *("cfp", "cqt", "gammatone", "kapre", "logstft", "maps"),
+    *("mel", "mfcc", "musicnet34", "piano_triads", "stft", "vqt"),
+)
+DATASETS = ("folder", "maps", "musicnet", "piano-triads", "maestro", "gtzan", "esc-50", "speech-commands")
+LIBRARIES = ("librosa", "torchaudio", "nnaudio", "nnaudio2", "kapre")
+SUITES = ("maps", "musicnet")
+SIZES = ("tiny", "small", "medium", "full")
+
+
+def one_of(values: Sequence[str]) -> str:
+    return f"{', '.join(values[:-1])} or {values[-1]}"
+
+
+def completing(values: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return what a shell calls to complete one of ``values``."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return complete
+
+
 AudioFolder = Annotated[Path, typer.Argument(metavar="AUDIO_DIR", help="Folder of audio.", show_default=False)]
 ShardFolder = Annotated[
     Path, typer.Argument(metavar="DIR", callback=_existing_folder, help="Folder of shards.", show_default=False)
 ]
 Config = Annotated[
-    Path, typer.Option(metavar="FILE", help="YAML that says which spectrograms; see configs/.", show_default=False)
+    Path,
+    typer.Option(
+        metavar="FILE|NAME",
+        help=f"YAML that says which spectrograms, or a ready one: {one_of(CONFIGS)}.",
+        show_default=False,
+        autocompletion=completing(CONFIGS),
+    ),
 ]
 Dataset = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="auto (recognised by its files), folder, maps, musicnet, piano-triads, maestro, gtzan, esc-50 or "
-        "speech-commands.",
+        help=f"auto (recognised by its files), {one_of(DATASETS)}.",
+        autocompletion=completing(("auto", *DATASETS)),
     ),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.")]
 Against = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIBRARY", help="librosa, torchaudio, nnaudio, nnaudio2 or kapre; may be repeated."),
+    typer.Option(
+        metavar="LIBRARY", help=f"{one_of(LIBRARIES)}; may be repeated.", autocompletion=completing(LIBRARIES)
+    ),
+]
+Described = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR|FILE|NAME",
+        help="Folder of shards, shard, config, or name of a ready config.",
+        callback=_readable,
+        show_default=False,
+    ),
 ]
 Json = Annotated[
     Path | None,

@@ -56,8 +56,8 @@ def report_table(report: Report) -> RenderableType:
             ("audio", span(report.audio_seconds)),
             ("shards", f"{report.shards:,} new, {report.kept_shards:,} kept"),
             ("size", size(report.bytes)),
-            ("time", f"{span(report.wall_seconds)} ({stages})"),
-            ("speed", f"{report.times_realtime:,.0f} x realtime"),
+            ("time", span(report.wall_seconds) + (f" ({stages})" if report.shards else "")),
+            *([] if report.times_realtime is None else [("speed", f"{report.times_realtime:,.3g} x realtime")]),
             ("folder", str(report.out)),
         ]
     )

@@ -29,6 +29,7 @@ def verify(
     A single changed byte is found, and its shard named. Shards with faults are not computed again.
     """
     from specconv.cli.progress import doing
+    from specconv.cli.remaining import remaining_rows, remaining_values
     from specconv.shards import verify as verify_shards
 
     with doing() as say:
@@ -41,7 +42,10 @@ def verify(
             "clips": report.clips,
             "bytes": report.size,
         }
-        if recompute and not faults:
+        if report.remaining is not None:
+            rows += remaining_rows(folder, report.remaining)
+            values |= remaining_values(folder, report.remaining)
+        if recompute and not faults and report.remaining is None:
             from specconv.pipeline import choose_device
             from specconv.pipeline.recompute import recompute as recompute_clips
 

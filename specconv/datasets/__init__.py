@@ -77,5 +77,5 @@ def _dataset(name: str) -> Dataset:
     if name in DATASETS:
         return DATASETS[name]
     close = get_close_matches(name.lower().replace("_", "-"), DATASETS, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    raise DatasetError(f"unknown dataset {name!r}{meant} There are auto, {', '.join(DATASETS)}")
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise DatasetError(f"unknown dataset {name!r}; {meant}choose from auto, {', '.join(DATASETS)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specconv.config import Job, load_config
+from specconv.config import Job, config_reference, load_config
 from specconv.datasets import open_dataset
 from specconv.errors import Fault, ParameterError
 from specconv.executors.in_process import InProcess
@@ -47,11 +47,14 @@ def convert(
         faults.append(Fault("workers", f"is {workers}; must be at least 1 thread"))
     if faults:
         raise ParameterError(faults)
+    config = config_reference(job) if isinstance(job, (str, Path)) else None
     if not isinstance(job, Job):
         job = load_config(job)
     executor = choose_executor(device, workers)
     plan = make_plan(job, open_dataset(audio, dataset))
-    return convert_plan(plan, out, executor, overwrite=overwrite, strict=strict, part=part, progress=progress)
+    return convert_plan(
+        plan, out, executor, overwrite=overwrite, strict=strict, part=part, config=config, progress=progress
+    )
 
 
 def choose_executor(device: str, workers: int | None) -> Executor:

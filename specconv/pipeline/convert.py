@@ -45,19 +45,21 @@ def convert(
     overwrite: bool = False,
     strict: bool = False,
     part: tuple[int, int] = (1, 1),
+    config: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Carry out a plan: make every shard of it that is not whole in ``out``, then the index.
 
     overwrite: replace shards made by another config or version, or from another folder. strict: stop at the first
-    clip that fails. part: (i, n), make the i-th of n equal shares of the shards, i from 1.
+    clip that fails. part: (i, n), make the i-th of n equal shares of the shards, i from 1. config: as ``--config``
+    takes it, to print the commands that go on; None if it was no file.
 
     Raises OutputError before anything is written, and later if the folder or its free space is gone; AudioError when
     strict. Clips that fail are in the report and in ``errors.jsonl``.
     """
     progress, clock = progress or Silent(), Stopwatch()
     converter = converter_for(plan.recipe)
-    with open_output(plan, converter, out, overwrite=overwrite, part=part, progress=progress) as output:
+    with open_output(plan, converter, out, overwrite=overwrite, part=part, config=config, progress=progress) as output:
         kept_clips = sum(len(task.clips) for task in output.kept)
         todo_clips = sum(len(task.clips) for task in output.todo)
         progress.start(clips=kept_clips + todo_clips, done=kept_clips)

@@ -21,16 +21,19 @@ from specconv.shards import (
     FolderLock,
     Index,
     ShardEntry,
+    Unfinished,
     output_error,
     read_entry,
     read_index,
     remove_index,
     remove_leftovers,
+    remove_unfinished,
     shard_path,
     shard_paths,
     sync_folder,
     write_index,
     write_ledger,
+    write_unfinished,
 )
 
 # Free space asked for beyond the values themselves: labels and chunk indices, and what describes each transform.
@@ -85,6 +88,7 @@ class Output:
                 has_notes=dataset.has_notes,
                 shards=complete,
             )
+        remove_unfinished(self.folder)
         return total
 
     def _path(self, task: ShardTask) -> Path:
@@ -112,7 +116,14 @@ class Output:
 
 @contextmanager
 def open_output(
-    plan: Plan, converter: Converter, folder: Path, *, overwrite: bool, part: tuple[int, int], progress: Progress
+    plan: Plan,
+    converter: Converter,
+    folder: Path,
+    *,
+    overwrite: bool,
+    part: tuple[int, int],
+    config: str | None,
+    progress: Progress,
 ) -> Iterator[Output]:
     """Take possession of ``folder``, creating it, and find out what is left to do.
 
@@ -138,8 +149,11 @@ def open_output(
         kept = tuple(shard for shard in mine if shard.number in found.whole)
         replaced = [shard_path(folder, shard.number) for shard in todo if shard.number in found.others]
         _check_space(plan, converter, folder, todo, replaced)
+        _tell_kept(progress, plan, part, todo, kept)
         _tell(progress, folder, todo, found)
         if todo or found.surplus:
+            root, dataset = str(plan.listing.root.resolve()), plan.listing.dataset.name
+            write_unfinished(folder, Unfinished(len(plan.tasks), part[1], root, dataset, config))
             remove_index(folder)
             _remove([*replaced, *found.surplus])
         yield Output(folder, plan, converter, todo, kept, found.whole)
@@ -163,6 +177,8 @@ def _created(folder: Path) -> Iterator[None]:
         yield
     except OutputError:
         with suppress(OSError):  # not empty
+            if missing and not shard_paths(folder):
+                remove_unfinished(folder)
             for path in missing:
                 path.rmdir()
         raise
@@ -187,6 +203,21 @@ def _refuse_other_audio(plan: Plan, folder: Path, found: Survey) -> None:
             f"{folder} holds shards of other audio, {index.audio}; choose another --out, or replace them with "
             "--overwrite"
         )
+
+
+def _tell_kept(
+    progress: Progress, plan: Plan, part: tuple[int, int], todo: tuple[ShardTask, ...], kept: tuple[ShardTask, ...]
+) -> None:
+    """Say why a run has nothing to do."""
+    if todo:
+        return
+    number, parts = part
+    share = "" if parts == 1 else f" of part {number}/{parts}"
+    if kept:
+        progress.notice(f"Nothing to do: the shards{share} are whole ({len(kept):,}), and of this config and audio")
+    else:
+        n = len(plan.tasks)
+        progress.notice(f"Part {number}/{parts} has no shards: the clips make {n:,}; parts 1 to {n:,} have one each")
 
 
 def _tell(progress: Progress, folder: Path, todo: tuple[ShardTask, ...], found: Survey) -> None:

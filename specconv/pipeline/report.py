@@ -80,5 +80,6 @@ class Report:
     float16_underflow: dict[str, float] = field(default_factory=dict)
 
     @property
-    def times_realtime(self) -> float:
-        return self.audio_seconds / self.wall_seconds if self.wall_seconds > 0 else 0.0
+    def times_realtime(self) -> float | None:
+        """Seconds of audio converted in a second; None if there was nothing to convert."""
+        return self.audio_seconds / self.wall_seconds if self.audio_seconds > 0 < self.wall_seconds else None

@@ -12,6 +12,7 @@ from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec, shard_path
 from specconv.shards.lock import FolderLock
 from specconv.shards.opening import Shard, open_shard
 from specconv.shards.summary import FolderSummary, summary, underflow_shares
+from specconv.shards.unfinished import Remaining, Unfinished, remaining, remove_unfinished, write_unfinished
 from specconv.shards.verify import VerifyReport, verify
 from specconv.shards.writer import ShardWriter
 
@@ -24,11 +25,13 @@ __all__ = [
     "FolderLock",
     "FolderSummary",
     "Index",
+    "Remaining",
     "Shard",
     "ShardDataset",
     "ShardEntry",
     "ShardWriter",
     "SpecgramSpec",
+    "Unfinished",
     "VerifyReport",
     "collate",
     "open_shard",
@@ -37,8 +40,10 @@ __all__ = [
     "read_failures",
     "read_fingerprint",
     "read_index",
+    "remaining",
     "remove_index",
     "remove_leftovers",
+    "remove_unfinished",
     "shard_path",
     "shard_paths",
     "summary",
@@ -47,6 +52,7 @@ __all__ = [
     "verify",
     "write_index",
     "write_ledger",
+    "write_unfinished",
 ]
 
 

@@ -18,7 +18,7 @@ from specconv.errors import OutputError
 from specconv.shards.process import is_running, numbering
 
 _LEFTOVER = re.compile(
-    r"\.(\.specconv-.*\.lock(\.takeover)*|shard-\d+\.h5|index\.json|errors\.jsonl)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part",
+    r"\.(\.specconv-.*\.lock(\.takeover)*|shard-\d+\.h5|index\.json|unfinished\.json|errors\.jsonl)\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part",
     re.ASCII,
 )
 _RUN_AGAIN = "then run the same command again: finished shards are kept"

@@ -127,6 +127,19 @@ class FolderLock:
                 self._remove(guard, rival)
 
 
+def writers(folder: Path) -> dict[str, Process]:
+    """Return who holds a lock of ``folder``, by the lock's name; whoever is surely gone holds none.
+
+    Raises OSError, OutputError.
+    """
+    found = {}
+    for path in sorted(folder.glob(".specconv-*.lock")):
+        owner = _read(path)
+        if owner is not None and not owner.is_gone():
+            found[path.name.removeprefix(".specconv-").removesuffix(".lock")] = owner
+    return found
+
+
 def _create(path: Path, owner: Process) -> bool:
     """Create a file naming its owner; false if there is one. Where links work it is never seen half."""
     content = json.dumps(asdict(owner)).encode()

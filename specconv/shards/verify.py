@@ -19,18 +19,23 @@ from specconv.shards.index import INDEX_NAME, Index, IndexedSpecgram, ShardEntry
 from specconv.shards.layout import CLIP_COLUMNS, shard_paths
 from specconv.shards.opening import Shard, open_shard
 from specconv.shards.regular import regular_file
+from specconv.shards.unfinished import Remaining, remaining
 from specconv.storage import local_path
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was found in a folder. clips, size (bytes): of shards that opened. faults: keyed by file."""
+    """What was found in a folder. clips, size (bytes): of shards that opened. faults: keyed by file.
+
+    remaining: what the folder lacks, None if it has an index. That another process is writing it is no fault.
+    """
 
     folder: Path
     shards: int
     clips: int
     size: int
     faults: tuple[Fault, ...]
+    remaining: Remaining | None
 
 
 def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> VerifyReport:
@@ -40,12 +45,15 @@ def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> Ve
     """
     faults: list[Fault] = []
     index: Index | None = None
+    lacking: Remaining | None = None
     if not local_path(folder).is_dir():
         raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
     try:
         index = read_index(folder)
         if index is None:
-            faults.append(Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again"))
+            lacking = remaining(folder)
+            if not lacking.writers:
+                faults.append(Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again"))
     except ShardError as error:
         faults.append(_fault(folder / INDEX_NAME, error))
     entries = {entry.name: entry for entry in index.shards} if index else {}
@@ -64,7 +72,7 @@ def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> Ve
                     faults += [Fault(name, sentence) for sentence in _compare(shard, entry, index)]
         except ShardError as error:
             faults.append(_fault(path, error))
-    return VerifyReport(folder, len(found), clips, size, tuple(faults))
+    return VerifyReport(folder, len(found), clips, size, tuple(faults), lacking)
 
 
 def _check_file(path: Path, entry: ShardEntry | None, *, indexed: bool) -> None:
