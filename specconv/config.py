@@ -17,7 +17,6 @@ import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,11 +25,11 @@ from pydantic import Field, ValidationError
 
 from specconv.audio.clip import LONGEST_DURATION
 from specconv.errors import ConfigError, Fault, ParameterError
+from specconv.layers import training_only
 from specconv.parameters import Parameters, shown, validation_faults
-from specconv.storage import local_path
+from specconv.ready_configs import config_path
 from specconv.transforms import TYPES, TransformParameters, transform_parameters
 
-READY = Path(__file__).parent / "configs"  # a link to configs/ of the checkout
 LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
 MOST_NODES = 100_000  # of the document with its aliases unfolded
 MOST_TRANSFORMS = 1000  # of a sweep; each is a dataset in every shard
@@ -85,6 +84,14 @@ class Job(Parameters):
         if found:
             raise ConfigError(_told(found))
 
+    def training_only(self) -> dict[str, list[str]]:
+        """The transforms that have each layer which does nothing outside of training, by the layer's name."""
+        found: dict[str, list[str]] = {}
+        for transform in self.transforms:
+            for layer in training_only(transform.then):
+                found.setdefault(layer, []).append(transform.name or transform.type)
+        return found
+
     def to_yaml(self) -> str:
         """The job with every default written out; loading it again gives the same job."""
         document = {
@@ -102,9 +109,7 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
     """
     if isinstance(source, Mapping):
         return _validated(source)
-    if _is_name(source):
-        source = _ready(str(source))
-    source = local_path(source)
+    source = config_path(source)
     try:
         if not stat.S_ISREG(source.stat().st_mode):  # opening a fifo can wait for ever
             raise ConfigError(f"{source}: cannot be read: it is no regular file; save the config as one")
@@ -118,30 +123,6 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
         return parse_config(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{source}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-
-
-def ready_configs() -> dict[str, Path]:
-    """The configs that come with specconv, by name."""
-    return {path.stem: path for path in sorted(READY.glob("*.yaml"))}
-
-
-def config_reference(source: str | Path) -> str:
-    """Return what names this config from any folder: its name if it is a ready one, else its full path."""
-    return str(source) if _is_name(source) else str(Path(source).absolute())
-
-
-def _is_name(source: str | Path) -> bool:
-    """Whether this names a ready config: a single word, and no file is called so (a folder of audio may be)."""
-    return re.fullmatch(r"\w[\w-]*", str(source)) is not None and (not Path(source).exists() or Path(source).is_dir())
-
-
-def _ready(name: str) -> Path:
-    configs = ready_configs()
-    if name not in configs:
-        close = get_close_matches(name, configs, n=1)
-        meant = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"{name}: no such file, and no ready config; {meant}choose from {', '.join(configs)}")
-    return configs[name]
 
 
 def parse_config(text: str) -> Job:

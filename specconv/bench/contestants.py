@@ -95,7 +95,7 @@ class Lineup:
 
     def _ours(self, library: str, asked: Given, parameters: TransformParameters) -> Contestant:
         def prepare() -> Prepared:
-            transform = build_transform(asked, self.sample_rate).to(self.device)
+            transform = build_transform(asked, self.sample_rate).to(self.device).eval()
             return Prepared(transform, run_padded=transform)
 
         judge = self._judge(asked, OWN_TOLERANCE)
@@ -128,10 +128,10 @@ def all_together(transforms: Sequence[Given], sample_rate: float, device: str, e
     """One TransformSet of all transforms, judged by the same transforms one by one."""
 
     def build(given: Given) -> Any:
-        return build_transform(given, sample_rate).to(device)
+        return build_transform(given, sample_rate).to(device).eval()
 
     def prepare() -> Prepared:
-        together = TransformSet([build(given) for given in transforms]).to(device)
+        together = TransformSet([build(given) for given in transforms]).to(device).eval()
         return Prepared(together, run_padded=together)
 
     def judge(result: Mapping[str, torch.Tensor]) -> Agreement:

@@ -76,7 +76,7 @@ def time_sweep(
             f"Sweep of {len(transforms)} transforms over {readable(listing.root)}",
             describe_machine(device, [PEERS[name].package for name in against]),
             [],
-            notes=_notes(clips, len(unreadable)),
+            notes=[*_notes(clips, len(unreadable)), *_inactive(job)],
             shapes={name: _shape(transform, clips.lengths, job.shards.dtype) for name, transform in transforms.items()},
             stages=stages,
             unreadable=unreadable,
@@ -187,6 +187,14 @@ def _subsets(rows: Sequence[Row]) -> dict[str, list[str]]:
         if 1 < len(had) < len(every):
             subsets[f"the {len(had)} of {source}"] = had
     return subsets
+
+
+def _inactive(job: Job) -> list[str]:
+    """Say which layers are in no time, for they work in training alone."""
+    return [
+        f"{layer} changes nothing here and takes no time, for it works in training alone: {', '.join(names)}."
+        for layer, names in job.training_only().items()
+    ]
 
 
 def _notes(clips: Clips, unreadable: int) -> list[str]:

@@ -43,12 +43,13 @@ def convert(
         raise ParameterError([Fault("--on", f"{on!r}: running on a cluster comes later; leave it out, or use --part")])
     from specconv.cli.progress import Meter
     from specconv.cli.told import estimate_table, estimate_values, failed, found, report_table, report_values
-    from specconv.config import config_reference, load_config
+    from specconv.config import load_config
     from specconv.datasets import open_dataset
     from specconv.executors import choose_executor
     from specconv.pipeline import choose_device, converter_for, make_plan
     from specconv.pipeline import convert as convert_plan
     from specconv.pipeline import estimate as estimate_tasks
+    from specconv.ready_configs import config_reference
 
     advice = f"finished shards in {out} are kept; run the same command again to go on"
     with Meter() as meter, faults_of(config):
@@ -56,6 +57,8 @@ def convert(
         chosen = choose_device(device)
         listing = open_dataset(audio, dataset)
         meter.notice(found(listing))
+        for layer, names in job.training_only().items():
+            meter.notice(f"{layer} changes nothing here, for it works in training alone: {', '.join(names)}")
         plan = make_plan(job, listing)
         if dry_run:
             estimate = estimate_tasks(converter_for(plan.recipe), plan.tasks)

@@ -16,12 +16,11 @@ from rich.console import Group, RenderableType
 from specconv.cli.remaining import remaining_rows, remaining_values
 from specconv.cli.results import columns, facts, size, span, underflow
 from specconv.shards import open_shard, read_index, remaining, shard_paths, summary
-from specconv.shards.layout import TYPE_NAMES, SpecgramSpec
+from specconv.shards.layout import TYPE_NAMES, UNKNOWN_LABELS, SpecgramSpec
 from specconv.shards.summary import LabelSummary
 
 ASSUMED_RATE = 44_100  # Hz, for a config that leaves clips their own
 MOST_VALUES = 6  # of a label
-UNKNOWN = (-1, "")  # values of a label that its dataset does not tell
 
 
 @dataclass(frozen=True)
@@ -234,7 +233,7 @@ def _band_cell(specgram: Mapping[str, Any]) -> str:
 
 def _spread(label: LabelSummary) -> str:
     """The most frequent values with their counts, or the range of numbers too many to list; unknown ones last."""
-    known = {value: n for value, n in label.counts.items() if value not in UNKNOWN}
+    known = {value: n for value, n in label.counts.items() if value not in UNKNOWN_LABELS}
     unknown = sum(label.counts.values()) - sum(known.values())
     numbers = [value for value in known if not isinstance(value, str)]
     if numbers and len(known) > MOST_VALUES:

@@ -48,10 +48,8 @@ def _writable(path: Path | None) -> Path | None:
     return path
 
 
-def _readable(path: Path) -> Path:
-    if not path.exists() and str(path) not in CONFIGS:
-        raise typer.BadParameter(f"{path} does not exist, and no ready config has this name")
-    return path
+def _existing_or_ready(path: Path) -> Path:
+    return path if str(path) in CONFIGS else existing(path)
 
 
 def _drawable(path: Path | None) -> Path | None:
@@ -119,7 +117,7 @@ Described = Annotated[
     typer.Argument(
         metavar="DIR|FILE|NAME",
         help="Folder of shards, shard, config, or name of a ready config.",
-        callback=_readable,
+        callback=_existing_or_ready,
         show_default=False,
     ),
 ]

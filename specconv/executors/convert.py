@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specconv.config import Job, config_reference, load_config
+from specconv.config import Job, load_config
 from specconv.datasets import open_dataset
 from specconv.errors import Fault, ParameterError
 from specconv.executors.in_process import InProcess
 from specconv.pipeline import Executor, Progress, Report, choose_device, make_plan
 from specconv.pipeline import convert as convert_plan
+from specconv.ready_configs import config_reference
 from specconv.storage import local_path
 
 

@@ -5,6 +5,8 @@ Each module is one layer: its parameters, which a config's ``then`` list names, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specconv.layers.base import LayerParameters
 from specconv.layers.decibel import DecibelParameters
 from specconv.layers.delta import DeltaParameters
@@ -21,3 +23,9 @@ LAYERS: dict[str, type[LayerParameters]] = {
     "normalization": NormalizationParameters,
     "spec_augment": SpecAugmentParameters,
 }
+
+
+def training_only(layers: Sequence[LayerParameters]) -> list[str]:
+    """Return the names of those layers that change nothing outside of training."""
+    kinds = {type(layer) for layer in layers}
+    return [name for name, kind in LAYERS.items() if kind in kinds and kind.training_only]

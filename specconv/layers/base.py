@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -95,7 +95,12 @@ class ClipLayer(Layer, Generic[Statistics]):
 
 
 class LayerParameters(Parameters):
-    """A layer in a config: ``{layer: <name>, ...}``."""
+    """A layer in a config: ``{layer: <name>, ...}``.
+
+    training_only: the module changes nothing outside of ``train()``, as when converting or timing.
+    """
+
+    training_only: ClassVar[bool] = False
 
     @property
     def scope(self) -> Scope:

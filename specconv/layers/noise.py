@@ -6,7 +6,7 @@ along the last axis: white 0, pink -1 (-3 dB an octave), brown -2, blue +1, viol
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -67,6 +67,7 @@ class Noise(Layer):
 class NoiseParameters(LayerParameters):
     """``{layer: noise, power: 0.1, color: pink}``."""
 
+    training_only: ClassVar[bool] = True
     layer: Literal["noise"] = "noise"
     power: float = Field(default=0.1, ge=0)
     color: Color = "white"

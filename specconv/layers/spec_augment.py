@@ -10,7 +10,7 @@ Interspeech 2019, arXiv 1904.08779. (Masks; its time warping is not here.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -96,6 +96,7 @@ class SpecAugment(Layer):
 class SpecAugmentParameters(LayerParameters):
     """``{layer: spec_augment, time_mask_param: 40, freq_mask_param: 16}``."""
 
+    training_only: ClassVar[bool] = True
     layer: Literal["spec_augment"] = "spec_augment"
     n_time_masks: int = Field(default=1, ge=0)
     time_mask_param: int = Field(ge=0)

@@ -47,6 +47,7 @@ FORMAT_VERSION = 1
 
 CLIP_COLUMNS: Mapping[str, type] = {"id": str, "path": str, "source_sample_rate": int, "n_samples": int}
 TYPE_NAMES: Mapping[type, str] = {str: "string", int: "int64", float: "float64"}
+UNKNOWN_LABELS = ("", -1)  # values of a label that its dataset does not tell
 NOTE_FIELDS = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i2"), ("velocity", "<i2"), ("instrument", "<i2")]
 )

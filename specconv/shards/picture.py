@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from specconv.errors import Fault, ParameterError, ShardError
 from specconv.shards.durable import output_error
 from specconv.shards.index import read_index
+from specconv.shards.layout import UNKNOWN_LABELS
 from specconv.shards.reader import ShardDataset
 from specconv.storage import local_path
 
@@ -266,7 +267,11 @@ def _shape(data: ShardDataset) -> str:
 def _named(data: ShardDataset, row: int) -> list[str]:
     """A clip's id, and the labels that say something."""
     labels: Mapping[str, Any] = data[row][1]
-    words = [f"{name} {value}" for name, value in labels.items() if name not in ("id", "notes") and value != ""]
+    words = [
+        f"{name} {value}"
+        for name, value in labels.items()
+        if name not in ("id", "notes") and value not in UNKNOWN_LABELS
+    ]
     return [_printable(line) for line in (str(labels["id"]), ", ".join(words)) if line]
 
 
