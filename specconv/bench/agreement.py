@@ -86,7 +86,7 @@ def definition(given: Mapping[str, Any], sample_rate: float, waveform: torch.Ten
     except ParameterError:
         exact = build_transform(parameters, sample_rate, engine="fft")
     with torch.inference_mode():
-        return Definition(as_array(exact.double()(waveform.cpu().double())), step, whole.n_frames(len(waveform)))
+        return Definition(as_array(exact.double().eval()(waveform.cpu().double())), step, whole.n_frames(len(waveform)))
 
 
 def compare(result: Any, wanted: Definition, scale: str, tolerance: float) -> Agreement:

@@ -12,7 +12,7 @@ import pytest
 from specconv.bench import suites
 from specconv.bench.growth import LENGTHS
 from specconv.bench.recordings import chords, maps_clips, musicnet_recordings
-from specconv.bench.suites import MAPS, MUSICNET, SHARED_WITH_LIBROSA, SUITES, run_suite
+from specconv.bench.suites import MAPS, MUSICNET, SHARED_WITH_LIBROSA, run_suite
 from specconv.config import load_config
 from specconv.errors import DatasetError, ParameterError
 from specconv.transforms import TransformParameters, transform_parameters
@@ -55,15 +55,8 @@ def test_the_ready_configs_are_the_published_sweeps(name: str, transforms: Seque
     assert sorted(map(nameless, job.transforms)) == sorted(nameless(transform_parameters(one)) for one in transforms)
 
 
-@pytest.mark.parametrize("name", ["overhead", "triads"])
-def test_suites_of_training_exist_and_say_when_they_come(name: str) -> None:
-    assert name in SUITES
-    with pytest.raises(ParameterError, match="comes with training"):
-        run_suite(name)
-
-
 def test_what_is_unknown_is_refused_with_what_there_is() -> None:
-    with pytest.raises(ParameterError, match="'mapps' is unknown; choose from maps, musicnet, overhead, triads"):
+    with pytest.raises(ParameterError, match="'mapps' is unknown; choose from maps, musicnet"):
         run_suite("mapps")
     with pytest.raises(ParameterError, match="choose quick or paper"):
         run_suite("maps", scale="large")  # type: ignore[arg-type]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 Invoke = Callable[..., Result]
@@ -17,9 +19,18 @@ def test_what_it_wrote_and_what_to_try_next(invoke: Invoke, tmp_path: Path) -> N
         assert (root / name).is_dir()
     assert "MiB" in result.stdout
     last = result.stdout.splitlines()[-1]
-    assert last == (
-        f"Next: specconv convert {root}/piano_triads --config configs/piano_triads.yaml --out {root}/shards"
-    )
+    assert last == (f"Next: specconv convert {root}/piano_triads --config piano_triads --out {root}/shards")
+
+
+def test_the_next_command_works_from_any_folder(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = invoke("demo", "a demo; of 'sounds'", "--size", "tiny").stdout.splitlines()[-1]
+    name, *arguments = shlex.split(command.removeprefix("Next: "))
+    assert name == "specconv"
+    assert invoke(*arguments).exit_code == 0
+    assert (tmp_path / "a demo; of 'sounds'" / "shards" / "index.json").exists()
 
 
 def test_a_folder_with_other_things_is_left_alone(invoke: Invoke, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
     assert stdout == ""
     whole = sorted(out.glob("shard-*.h5"))
     assert 1 <= len(whole) < N_CLIPS
-    assert sorted(path.name for path in out.iterdir()) == [path.name for path in whole], "nothing unfinished is left"
+    names = [*(path.name for path in whole), "unfinished.json"]
+    assert sorted(path.name for path in out.iterdir()) == names, "no half of a shard is left"
     times = {path: path.stat().st_mtime_ns for path in whole}
     again = invoke(*request)
     assert again.exit_code == 0
@@ -130,4 +131,4 @@ def test_signals_that_are_ignored_stay_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN if number == signal.SIGINT else None)
     monkeypatch.setattr(signal, "signal", lambda number, _: set_.append(number))
     Interruption().install()
-    assert set_ == [signal.SIGTERM]
+    assert set_ == [signal.SIGHUP, signal.SIGTERM]

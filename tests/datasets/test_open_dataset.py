@@ -57,9 +57,9 @@ def test_a_few_lookalikes_among_other_audio_make_no_corpus(tmp_path: Path) -> No
     [
         (
             "piano_triads",
-            "unknown dataset 'piano_triads'; did you mean piano-triads? There are auto, folder, maps",
+            "unknown dataset 'piano_triads'; did you mean piano-triads? choose from auto, folder, maps",
         ),
-        ("xyz", "unknown dataset 'xyz' There are auto, folder"),
+        ("xyz", "unknown dataset 'xyz'; choose from auto, folder"),
         ("maps", "no clips found (maps); 1 skipped, the first: {root}/a.wav: not named MAPS_"),
     ],
 )
