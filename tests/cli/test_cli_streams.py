@@ -95,7 +95,7 @@ def test_a_terminal_that_goes_away_does_not_end_the_work(tones: Path, mel: Path,
     assert read_index(tmp_path / "out") is not None
 
 
-def test_sighup_is_ignored(tones: Path, mel: Path, tmp_path: Path) -> None:
+def test_sighup_is_ignored() -> None:
     script = f"import os, signal; from specconv.cli.interruption import interruption; interruption.install(); \
 os.kill(os.getpid(), signal.{signal.SIGHUP.name}); print('alive')"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "alive\n"
