@@ -6,7 +6,7 @@ and so can be trained. Bins of similar length are convolved together, so that sh
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
-from specconv.engines.front import Block
+from specconv.engines.front import Block, one_by_one
 from specconv.engines.padding import Padded, PadMode
 from specconv.engines.precision import slide
+from specconv.engines.product import framed_product
+from specconv.engines.threads import is_plain, workers
 from specconv.kernels.bank import KernelBank
 
 TILE_SAMPLES = 2**20  # of waveforms that are convolved together: what bounds the memory of many or long clips
@@ -59,17 +61,24 @@ class PaddedWaveform:
         """Frames know nothing of each other."""
         return
 
-    def side_by_side(self, n_clips: int, n_frames: int) -> bool:  # noqa: ARG002
-        """Blocks are large, and so few."""
-        return False
+    def together(self, n_frames: int) -> int:
+        return one_by_one(n_frames)
 
-    def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
+    def blocks(
+        self,
+        signal: Padded,
+        frames: range,
+        *,
+        whole: bool,
+        together: Callable[[int], int] = one_by_one,  # noqa: ARG002
+    ) -> Iterator[Block]:
         """Blocks that compute waveforms ``(n_clips, (n_frames - 1) · hop_length + left + right)``."""
         n_clips = len(signal.lengths)
         clips, step = n_clips, len(frames)
         if not whole:
-            step = min(len(frames), max(1, TILE_SAMPLES // self.hop_length))
-            clips = max(1, TILE_SAMPLES // (step * self.hop_length + self.left + self.right))
+            tile = TILE_SAMPLES // (workers() if signal.waveforms.device.type == "cpu" else 1)
+            step = min(len(frames), max(1, tile // self.hop_length))
+            clips = max(1, tile // (step * self.hop_length + self.left + self.right))
         for first_clip in range(0, n_clips, clips):
             rows = slice(first_clip, min(first_clip + clips, n_clips))
             for first in range(frames.start, frames.stop, step):
@@ -103,11 +112,29 @@ class Conv1dBank(nn.Module):
         """Waveforms ``(n_clips, left + (n_frames - 1) · hop_length + right)`` to ``(n_clips, n_bins, n_frames)``."""
         n_frames = 1 + (padded.shape[-1] - self.left - self.right) // self.hop_length
         weights = [c.like(padded) for c in self._constants] or [k.to(padded.dtype) for k in self.kernels]
+        if is_plain(padded, *weights):
+            parts = [
+                self._framed(padded[:, offset:], kernels[:, 0], n_frames)
+                for offset, kernels in zip(self._offsets, weights, strict=True)
+            ]
+            return DenseCoefficients(torch.cat(parts, dim=2).transpose(1, 2))
         parts = [
             self._slid(padded[:, offset:], kernels[:, 0], n_frames)
             for offset, kernels in zip(self._offsets, weights, strict=True)
         ]
         return DenseCoefficients(torch.cat(parts, dim=1))
+
+    def _framed(self, waveforms: Tensor, kernels: Tensor, n_frames: int) -> Tensor:
+        """One group, complex, ``(n_clips, n_frames, n_bins)``, with the same digits in any batch."""
+        total: Tensor | None = None
+        for start in range(0, kernels.shape[-1], LONGEST_SUM):
+            part = kernels[:, start : start + LONGEST_SUM]
+            frames = waveforms[:, start:].unfold(-1, part.shape[-1], self.hop_length)[:, :n_frames]
+            values = framed_product(part, frames)
+            total = values if total is None else total.add_(values)
+        assert total is not None
+        real, imaginary = total.chunk(2, dim=2)
+        return torch.complex(real, imaginary)
 
     def _slid(self, waveforms: Tensor, kernels: Tensor, n_frames: int) -> Tensor:
         """One group, complex; long kernels in parts, whose sums round less."""

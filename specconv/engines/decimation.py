@@ -11,19 +11,19 @@ from functools import cache
 from math import ceil
 
 import numpy as np
-import torch
 from scipy.signal import firwin
 from torch import Tensor
-from torch.nn import functional as F
 
 from specconv.engines.constant import Constant
-from specconv.engines.precision import full_precision, slide
+from specconv.engines.precision import slide
+from specconv.engines.product import framed_product
+from specconv.engines.threads import is_plain
 
 BAND = 0.25  # of the decimated rate: what is kept
 ATTENUATION = 130.0  # dB
 # Filtering takes 1.0 ns a sample whatever the factor, an FFT 2.3 ns (one core): below 4 nothing is won.
 FACTORS = (64, 32, 16, 8, 4)
-OUTPUTS = 16  # outputs computed as channels of one strided convolution: as many as fit a vector register
+OUTPUTS = 16  # outputs of one row of the product: as many as it has columns at least
 
 
 def factor(highest: float, *divisible: int) -> int:
@@ -58,12 +58,9 @@ def decimate(waveforms: Tensor, d: int) -> Tensor:
     waveforms: ``(n, needed(n_outputs, d))``. Returns ``(n, n_outputs)``, rounded up to whole groups of `OUTPUTS`.
     """
     weights = _weights(d).like(waveforms)
-    if torch.is_grad_enabled() and waveforms.requires_grad:
-        outputs = slide(waveforms, weights[:, 0], OUTPUTS * d)
-    else:
-        with full_precision(waveforms.device.type):
-            outputs = F.conv1d(waveforms[:, None], weights, stride=OUTPUTS * d)
-    return outputs.transpose(1, 2).flatten(1)
+    if is_plain(waveforms):
+        return framed_product(weights, waveforms.unfold(-1, weights.shape[1], OUTPUTS * d)).flatten(1)
+    return slide(waveforms, weights, OUTPUTS * d).transpose(1, 2).flatten(1)
 
 
 @cache
@@ -78,7 +75,7 @@ def _low_pass(d: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 @cache
 def _weights(d: int) -> Constant:
     low_pass = _low_pass(d)
-    weights = np.zeros((OUTPUTS, 1, (OUTPUTS - 1) * d + len(low_pass)))
-    for output, row in enumerate(weights[:, 0]):
+    weights = np.zeros((OUTPUTS, (OUTPUTS - 1) * d + len(low_pass)))
+    for output, row in enumerate(weights):
         row[output * d : output * d + len(low_pass)] = low_pass
     return Constant(weights)

@@ -15,11 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from specconv.engines.decimation import factor
 from specconv.engines.ladder import Fold
 from specconv.engines.long_fft import Stretch
 from specconv.engines.precision import matmul
+from specconv.engines.product import framed_product
+from specconv.engines.threads import is_plain
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.spectrum import bank_spectra, spectral_extents
 
@@ -29,6 +32,7 @@ NARROWEST_GROUP = 16  # bins; matrix products with fewer columns are slow
 WIDEST_GROUP = 64  # bins; a group's product, its inverse FFT and their squares stay in the cache
 # A kernel of fewer samples than so many a period, and so many more, is cheaper as a plain product.
 DIRECT_SAMPLES_A_PERIOD, DIRECT_SAMPLES = 3, 50
+SMALL_PRODUCT = 400  # multiplications, below which torch does not ask the BLAS
 FINEST_DECIMATED = 5e-7  # decimation keeps no finer tolerance
 
 
@@ -59,13 +63,24 @@ class FoldedGroup:
         """Complex ``(n_rows, n_bins, n_blocks, n_frames of a block)``."""
         points = stretch.periods(self.fold, self.shared, self.decimation)
         first = self.periods.start - self.shared.start
-        folded = matmul(points[:, :, first : first + len(self.periods)], self.weights)
+        folded = self._folded(points[:, :, first : first + len(self.periods)])
         own = self.frames(stretch.frames)
         start = self.fold.margin + own.start % self.fold.n_frames
-        frames: Tensor = torch.fft.ifft(folded, dim=0)[start : start + min(len(own), self.fold.n_frames)]
-        rows, bins = stretch.n_rows, len(self.weights[0, 0])
-        blocks = frames.view(len(frames), rows, -1, bins)
-        return blocks.permute(1, 3, 2, 0)
+        rows, n_blocks = stretch.n_rows, len(self.fold.blocks(stretch.frames))
+        needed = rows * n_blocks
+        if needed == folded.shape[2] == 1 < folded.shape[1]:
+            needed = 2  # a lone FFT is computed by another path, too
+        frames: Tensor = torch.fft.ifft(folded[:, :needed], dim=0)[start : start + min(len(own), self.fold.n_frames)]
+        frames = frames[:, : rows * n_blocks]
+        return frames.view(len(frames), rows, n_blocks, -1).permute(1, 3, 2, 0)
+
+    def _folded(self, points: Tensor) -> Tensor:
+        """``(n_points, n_rows, n_bins)``; a small product is padded, for torch computes it by another path."""
+        n_rows, (_, n_periods, n_bins) = points.shape[1], self.weights.shape
+        least = -(-SMALL_PRODUCT // (n_periods * n_bins))
+        if n_rows < least and is_plain(points):
+            points = F.pad(points, (0, 0, 0, least - n_rows))
+        return matmul(points, self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,9 @@ class DirectGroup:
     def coefficients(self, stretch: Stretch) -> Tensor:
         """Complex ``(n_rows, n_bins, 1, n_frames)``."""
         framed = stretch.framed(self.left, self.weights.shape[1])
+        if is_plain(framed):
+            real, imaginary = framed_product(self.weights, framed).chunk(2, dim=2)
+            return torch.complex(real, imaginary).mT[:, :, None]
         parts = matmul(self.weights.expand(stretch.n_rows, -1, -1), framed.mT)
         real, imaginary = parts.chunk(2, dim=1)
         return torch.complex(real, imaginary)[:, :, None]

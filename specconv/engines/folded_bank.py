@@ -60,6 +60,9 @@ class FoldedBank(nn.Module):
         beyond = decimation.beyond()
         return range(min(s.start for s in needed) - beyond, max(s.stop for s in needed) + beyond)
 
+    def together(self, n_frames: int) -> int:
+        return max(fold.n_frames for fold in self.grid(n_frames))
+
     def grid(self, n_frames: int) -> tuple[Fold, ...]:
         """How a clip of ``n_frames`` is cut; clips of equal grid have equal numbers in equal frames."""
         return tuple(dict.fromkeys(self._folds(n_frames)))

@@ -7,19 +7,19 @@ second-level cache; what leaves is only the finished specgram.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
-from specconv.engines.front import Block
+from specconv.engines.fourier import rfft
+from specconv.engines.front import Block, one_by_one
 from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
 from specconv.kernels.windows import WindowSpec, window
@@ -93,11 +93,17 @@ class FramedSpectrum(nn.Module):
         """Frames know nothing of each other."""
         return
 
-    def side_by_side(self, n_clips: int, n_frames: int) -> bool:
-        """From two blocks a core on: threads take 0.2 ms to wake, as long as half a block takes."""
-        return n_clips * n_frames * self.points > 2 * torch.get_num_threads() * CPU_BLOCK
+    def together(self, n_frames: int) -> int:
+        return one_by_one(n_frames)
 
-    def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
+    def blocks(
+        self,
+        signal: Padded,
+        frames: range,
+        *,
+        whole: bool,
+        together: Callable[[int], int] = one_by_one,  # noqa: ARG002
+    ) -> Iterator[Block]:
         """Blocks that compute the spectra ``(n_clips, n_fft // 2 + 1, n_frames)``."""
         keep_freed_memory()
         n_clips = len(signal.waveforms)
@@ -137,7 +143,7 @@ class FramedSpectrum(nn.Module):
 
     def coefficients(self, windowed: Tensor) -> Any:
         """What a block holds of windowed frames ``(n_clips, n_frames, n_fft)``."""
-        return DenseCoefficients(torch.fft.rfft(windowed).transpose(1, 2))
+        return DenseCoefficients(rfft(windowed).transpose(1, 2))
 
     def _within(self, n_samples: int, frames: range) -> range:
         """Those of ``frames`` that no end of a clip touches: nearly all, and views of the waveforms."""

@@ -26,15 +26,17 @@ class Block:
     compute: Callable[[], Any]
 
 
+def one_by_one(n_frames: int) -> int:  # noqa: ARG001
+    """`Reach.together` of frames that know nothing of each other."""
+    return 1
+
+
 class Front(Protocol):
     """What a `TransformSet` asks of a front."""
 
     @property
     def pad_mode(self) -> PadMode:
         """What it sees beyond the ends of a clip."""
-
-    def side_by_side(self, n_clips: int, n_frames: int) -> bool:
-        """Whether blocks of so much are faster several at once, a core each, than one by one on all cores."""
 
     @property
     def key(self) -> Hashable:
@@ -43,8 +45,13 @@ class Front(Protocol):
     def n_frames(self, n_samples: int) -> int:
         """Frames of a clip of so many samples; 0 for a clip too short for one."""
 
-    def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
-        """The coefficients of ``frames`` of every row, block by block, or in one when ``whole``."""
+    def blocks(
+        self, signal: Padded, frames: range, *, whole: bool, together: Callable[[int], int] = one_by_one
+    ) -> Iterator[Block]:
+        """The coefficients of ``frames`` of every row, block by block, or in one when ``whole``.
+
+        together: see `Reach`; a block that cuts such frames apart computes them twice.
+        """
 
 
 class Reach(Protocol):
@@ -52,6 +59,9 @@ class Reach(Protocol):
 
     def samples(self, frames: range, n_frames: int) -> range:
         """The samples that ``frames`` of a clip of ``n_frames`` are computed from; they reach beyond the clip."""
+
+    def together(self, n_frames: int) -> int:
+        """How many frames of a clip of ``n_frames`` are computed together, from the clip's start on."""
 
     def grid(self, n_frames: int) -> Hashable:
         """How a clip of ``n_frames`` is cut; clips of equal grid have equal numbers in equal frames."""

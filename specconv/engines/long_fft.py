@@ -7,20 +7,26 @@ share their spectra, whatever else is in the sweep.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
+from math import ceil
 
 import torch
 from torch import Tensor
 
 from specconv.engines import decimation
-from specconv.engines.front import Block
-from specconv.engines.ladder import TILE_FRAMES, TILE_SAMPLES, Fold, rung, tile_frames
+from specconv.engines.fourier import rfft
+from specconv.engines.front import Block, one_by_one
+from specconv.engines.ladder import TILE_FRAMES, TILE_SAMPLES, Fold, power_of_two, rung, tile_frames
 from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
+from specconv.engines.threads import is_plain, workers
 
+# A product of fewer rows takes another path of the BLAS, and rounds otherwise.
+ROWS = 4
+SHORTEST_TILE = 2**19  # samples of a long recording; shorter ones make small products
 GPU_TILES = 16  # on a GPU so many times more at once: launches cost there, and caches matter less
 
 
@@ -51,7 +57,7 @@ class Stretch:
         return self.signal.read(self.rows, start, stop).unfold(-1, length, self.hop_length)
 
     def periods(self, fold: Fold, which: range, d: int) -> Tensor:
-        """Periods of the blocks' spectra, ``(n_points, n_rows · n_blocks, n_periods)``.
+        """Periods of the blocks' spectra, ``(n_points, n_rows · n_blocks, n_periods)``, and perhaps rows of zeros.
 
         A period is as many points as a bin has frames in a block: a frame rate's worth of spectrum. Points below 0 Hz
         and beyond Nyquist are conjugates. Asking for the same periods again costs nothing.
@@ -61,7 +67,12 @@ class Stretch:
         if self._latest is None or self._latest[0] != (fold, which, d):
             n_points = fold.n_points
             points = _extended(self._spectrum(fold, d), fold.n_fft // d, which.start * n_points, which.stop * n_points)
-            latest = points.view(len(points), len(which), n_points).permute(2, 0, 1).contiguous()
+            by_point = points.view(len(points), len(which), n_points).permute(2, 0, 1)
+            if is_plain(points) and len(points) % ROWS:
+                latest = by_point.new_zeros(n_points, len(points) + -len(points) % ROWS, len(which))
+                latest[:, : len(points)] = by_point
+            else:
+                latest = by_point.contiguous()
             self._latest = (fold, which, d), latest
         return self._latest[1]
 
@@ -76,7 +87,7 @@ class Stretch:
                 stop = start + decimation.needed(len(samples) // d, d)
                 stretch = decimation.decimate(self.signal.read(self.rows, start, stop), d)
             blocks = stretch[:, : len(samples) // d].unfold(-1, fold.n_fft // d, fold.step // d)
-            self._spectra[fold, d] = torch.fft.rfft(blocks).flatten(0, 1)
+            self._spectra[fold, d] = rfft(blocks).flatten(0, 1)
         return self._spectra[fold, d]
 
 
@@ -98,31 +109,38 @@ class LongSpectrum:
     def n_frames(self, n_samples: int) -> int:
         return 1 + n_samples // self.hop_length
 
-    def side_by_side(self, n_clips: int, n_frames: int) -> bool:  # noqa: ARG002
-        """Blocks are large, and so few."""
-        return False
-
-    def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
+    def blocks(
+        self, signal: Padded, frames: range, *, whole: bool, together: Callable[[int], int] = one_by_one
+    ) -> Iterator[Block]:
         """Tiles of clips and frames, one `Stretch` each; when ``whole`` one block with all of its stretches."""
         keep_freed_memory()
         if whole:
             stretches = tuple(self._stretch(signal, rows, frames, n_frames) for rows, n_frames in self._alike(signal))
             yield Block(slice(0, len(signal.lengths)), slice(frames.start, frames.stop), lambda: stretches)
             return
-        tiles = 1 if signal.waveforms.device.type == "cpu" else GPU_TILES
-        longest = tile_frames(self.hop_length)
+        on_cpu = signal.waveforms.device.type == "cpu"
+        cores = workers() if on_cpu else 1
+        tiles = min(1, 2 / cores) if on_cpu else GPU_TILES
         for alike, n_frames in self._alike(signal):
-            step = longest if rung(n_frames) > 2 * longest else n_frames
-            size = min(step, n_frames)
-            clips = max(1, tiles * min(TILE_SAMPLES // (size * self.hop_length), TILE_FRAMES // size))
             own = range(frames.start, min(frames.stop, n_frames))
-            for first_clip in range(alike.start, alike.stop, clips):
-                rows = slice(first_clip, min(first_clip + clips, alike.stop))
+            step = self._step(len(own), n_frames, max(together(n_frames), 1), cores)
+            size = min(step, n_frames)
+            at_once = int(tiles * min(TILE_SAMPLES // (size * self.hop_length), TILE_FRAMES // size))
+            fewest = min(ROWS, max(1, SHORTEST_TILE // 4 // (size * self.hop_length)))
+            for rows in _evenly(alike, fewest, max(fewest, at_once), cores):
                 # Tiles are counted from the clip's start, as the blocks are, so that none is computed twice.
                 for first in range(own.start // step * step, own.stop, step):
                     part = range(max(first, own.start), min(first + step, own.stop))
                     stretch = self._stretch(signal, rows, part, n_frames)
                     yield Block(rows, slice(part.start, part.stop), partial(tuple, [stretch]))
+
+    def _step(self, wanted: int, n_frames: int, together: int, cores: int) -> int:
+        """Frames of a tile of one clip: a power of two, or all."""
+        longest = tile_frames(self.hop_length)
+        if together >= n_frames or (cores == 1 and rung(n_frames) <= 2 * longest):
+            return n_frames
+        step = power_of_two(-(-wanted // (2 * cores)))
+        return max(together, min(max(step, power_of_two(-(-SHORTEST_TILE // self.hop_length))), longest))
 
     def _stretch(self, signal: Padded, rows: slice, frames: range, n_frames: int) -> Stretch:
         frames = range(frames.start, min(frames.stop, n_frames))
@@ -136,6 +154,15 @@ class LongSpectrum:
             members = list(run)
             yield slice(start, start + len(members)), max(members)
             start += len(members)
+
+
+def _evenly(rows: slice, fewest: int, most: int, cores: int) -> Iterator[slice]:
+    """The rows in runs of at most so many, if possible as many runs as give every core the same."""
+    n_rows = rows.stop - rows.start
+    rounds = ceil(ceil(n_rows / most) / cores)
+    runs = min(rounds * cores, ceil(n_rows / fewest))
+    for i in range(runs):
+        yield slice(rows.start + i * n_rows // runs, rows.start + (i + 1) * n_rows // runs)
 
 
 def _extended(spectrum: Tensor, n_fft: int, first: int, stop: int) -> Tensor:

@@ -24,7 +24,10 @@ from scipy.special import i0
 from torch import Tensor, nn
 
 from specconv.engines.constant import Constant
+from specconv.engines.fourier import rfft
 from specconv.engines.framed_fft import FramedSpectrum, Framing
+from specconv.engines.product import sparse_product
+from specconv.engines.threads import is_plain
 
 OVERSAMPLING = 2
 # Neighbours that a frequency is summed from. The error, relative to the peak, is 4e-6 with 6, and 2e-7 with 8.
@@ -52,8 +55,7 @@ class OversampledSpectrum(FramedSpectrum):
         """Spectra of frames ``(n_clips, n_frames, n_fft)`` whose middle is put at time 0."""
         middle = self.framing.n_fft // 2
         zeros = windowed.new_zeros(()).expand(*windowed.shape[:2], (OVERSAMPLING - 1) * self.framing.n_fft)
-        spectrum: Tensor = torch.fft.rfft(torch.cat([windowed[..., middle:], zeros, windowed[..., :middle]], dim=-1))
-        return spectrum
+        return rfft(torch.cat([windowed[..., middle:], zeros, windowed[..., :middle]], dim=-1))
 
 
 class Interpolation(nn.Module):
@@ -76,9 +78,10 @@ class Interpolation(nn.Module):
     def forward(self, spectrum: Tensor) -> SpacedCoefficients:
         clips, frames, _ = spectrum.shape
         parts = torch.view_as_real(spectrum)[:, :, self._points]
-        if parts.device.type == "cpu" and not parts.requires_grad and not torch.compiler.is_compiling():
+        if is_plain(parts):
             # Real and imaginary parts as they lie, so that one pass turns them and one product sums them.
-            sums = self._matrix.like(parts) @ parts.permute(2, 3, 0, 1).reshape(-1, clips * frames)
+            columns = parts.permute(2, 3, 0, 1).reshape(-1, clips * frames)
+            sums = sparse_product(self._matrix.like(parts), columns)
             real, imaginary = sums.view(2, -1, clips, frames).transpose(1, 2)
         else:
             columns, parts = self._columns.like(parts), parts.permute(3, 2, 0, 1)
@@ -98,8 +101,10 @@ class SpacedCoefficients:
 
     @property
     def complex(self) -> Tensor:
-        values = torch.complex(self._real, self._imaginary)
-        return values * self._phases.like(values)
+        # Real sums and products: those of complex numbers round otherwise at the ends of a tensor.
+        phases = self._phases.like(self._real)
+        turned = self._real * phases.real - self._imaginary * phases.imag
+        return torch.complex(turned, self._real * phases.imag + self._imaginary * phases.real)
 
     @property
     def power(self) -> Tensor:

@@ -1,9 +1,10 @@
-"""Threads in which torch does as it is told, and blocks of a batch side by side in them.
+"""One core an operation, and blocks of work side by side on several cores.
 
-torch shares every operation among its cores: between two operations the cores wait for each other, and each reads what
-the other has written. A core that follows a block of its own from the window to the last layer does neither. STFTs of
-64 clips of 80,000 samples took 18 ms so, and shared 21 ms or, in spells in which everything that went from core to core
-was slow, 46 ms (torch 2.11, a virtual machine of two cores on an AMD EPYC).
+torch shares an operation among cores by OpenMP. Between two operations its threads wait for each other, and spin while
+they wait: where another program holds one of two cores, everything took ten times as long. The last digits change with
+the number of threads, too: the FFT and BLAS libraries take other paths. So here each thread computes with one core,
+and several threads take blocks of work that need nothing of each other. Neither a busy core nor the number of cores
+matters then: a busy core costs its share of the speed, and the digits are those of one core.
 """
 
 from __future__ import annotations
@@ -11,22 +12,51 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-MOST_WORKERS = 8  # blocks at once; each holds Python's lock for a tenth of its time, and memory beside the output
+MOST_WORKERS = 16  # blocks at once; each holds Python's lock for a tenth of its time, and memory beside the output
 
 Item = TypeVar("Item")
 
-_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+_pools: dict[int, ThreadPoolExecutor] = {}
 _making = threading.Lock()
+_here = threading.local()
 
 
-def pool(threads: int, name: str, *, cores: int = 1) -> ThreadPoolExecutor:
-    """So many threads, in each of which torch shares an operation among so many cores.
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether these are computed with on a CPU, without a gradient and outside of a compiled graph."""
+    if torch.compiler.is_compiling() or any(t.device.type != "cpu" for t in tensors):
+        return False
+    return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+
+
+def workers() -> int:
+    """Threads that `side_by_side` takes when it is called in this thread."""
+    cores: int | None = getattr(_here, "cores", None)
+    return min(cores or torch.get_num_threads(), MOST_WORKERS)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """In this thread torch shares no operation among cores; `side_by_side` has all of them nevertheless."""
+    before, cores = torch.get_num_threads(), workers()
+    torch.set_num_threads(1)
+    _here.cores = cores
+    try:
+        yield
+    finally:
+        _here.cores = None
+        torch.set_num_threads(before)
+
+
+def pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """Threads in which torch computes with one core.
 
     A new thread takes the number of all others, but not before its first operation that torch itself shares out:
     products and FFTs before that take all cores, and round otherwise. Which thread is new when is a matter of
@@ -35,23 +65,23 @@ def pool(threads: int, name: str, *, cores: int = 1) -> ThreadPoolExecutor:
 
     def begin() -> None:
         torch.get_num_threads()  # takes the number of all others now
-        torch.set_num_threads(cores)
+        torch.set_num_threads(1)
 
     return ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
 
 
 def side_by_side(work: Callable[[Item], None], items: Sequence[Item]) -> None:
-    """``work`` on every item, on as many threads as torch shares an operation among in this one.
+    """``work`` on every item, each on one core, on as many threads as `workers` says.
 
-    Each item is worked on by one thread, and the result is that of a loop, to the last digit, on any number of cores,
-    if ``work`` writes to places of its own. No gradient is recorded. The first error is raised, when all threads rest.
+    The result is that of a loop, to the last digit, on any number of cores, if ``work`` writes to places of its own.
+    No gradient is recorded. The first error is raised, when all threads rest.
     """
-    cores = torch.get_num_threads()
-    if cores == 1:
-        for item in items:
-            work(item)
+    threads = workers()
+    if threads == 1:
+        with torch.no_grad():
+            for item in items:
+                work(item)
         return
-    workers = min(cores, MOST_WORKERS)
     mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
     left = deque(items)
 
@@ -68,7 +98,7 @@ def side_by_side(work: Callable[[Item], None], items: Sequence[Item]) -> None:
             left.clear()
             raise
 
-    running = [_pool(workers, cores // workers).submit(take) for _ in range(workers)]
+    running = [_pool(threads).submit(take) for _ in range(min(threads, len(items)))]
     try:
         wait(running)
     finally:
@@ -77,18 +107,17 @@ def side_by_side(work: Callable[[Item], None], items: Sequence[Item]) -> None:
         each.result()
 
 
-def _pool(workers: int, cores: int) -> ThreadPoolExecutor:
+def _pool(threads: int) -> ThreadPoolExecutor:
     with _making:
-        key = (workers, cores)
-        if key not in _pools:
+        if threads not in _pools:
             before = torch.get_num_threads()
-            made = _pools[key] = pool(workers, "specconv", cores=cores)
-            started = threading.Barrier(workers + 1)
-            for _ in range(workers):
+            made = _pools[threads] = pool(threads, "specconv")
+            started = threading.Barrier(threads + 1)
+            for _ in range(threads):
                 made.submit(started.wait)
             started.wait()
             torch.set_num_threads(before)  # what threads that are still to come shall take
-        return _pools[key]
+        return _pools[threads]
 
 
 def _forget() -> None:

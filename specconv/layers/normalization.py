@@ -28,6 +28,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from specconv.engines.total import total
 from specconv.layers.base import ClipLayer, LayerParameters, Scope, SpecgramInfo, at_least_float32
 
 Over = Literal["freq", "time", "channel", "clip", "batch"]
@@ -135,8 +136,8 @@ def _moments(x: Tensor, axes: tuple[int, ...]) -> Moments:
         n_values *= x.shape[axis]
         origin = origin.narrow(axis, 0, 1)
     offsets = x - origin
-    mean = offsets.mean(dim=axes, keepdim=True)
-    squares = (offsets - mean).square().sum(dim=axes, keepdim=True)
+    mean = total(offsets, axes) / n_values
+    squares = total((offsets - mean).square(), axes)
     return Moments(n_values, origin + mean, squares)
 
 

@@ -29,7 +29,9 @@ from torch import Tensor, nn
 from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
 from specconv.engines.float64 import Float64Front, Float64Steps
+from specconv.engines.fourier import irfft
 from specconv.engines.framed_fft import FramedSpectrum, Framing
+from specconv.engines.pointwise import power
 from specconv.engines.product import product
 from specconv.errors import Fault, ParameterError
 from specconv.kernels.band import band_faults
@@ -176,13 +178,14 @@ class CombinedPeriodicity(nn.Module):
 
     def forward(self, coefficients: Coefficients) -> Tensor:
         parts = torch.view_as_real(coefficients.complex.transpose(1, 2))
-        power = parts.square().sum(-1)  # (n_clips, n_frames, n_fft // 2 + 1), each frame in one piece
-        spectrum = _above_zero(_heard(power, SILENT**2), self.gammas[0] / 2) * self._factor
+        squares = parts * parts
+        energy = squares[..., 0] + squares[..., 1]  # (n_clips, n_frames, n_fft // 2 + 1), each frame in one piece
+        spectrum = _above_zero(_heard(energy, SILENT**2), self.gammas[0] / 2) * self._factor
         cepstrum = _above_zero(_heard(self._transformed(spectrum), SILENT), self.gammas[1])
         cepstrum[..., : self.lowest] = 0
         refined = self._transformed(self._both_sides(cepstrum))
         frequency, quefrency = (
-            values.to(power) for values in (self.maps or [fixed.like(power) for fixed in self._fixed])
+            values.to(energy) for values in (self.maps or [fixed.like(energy) for fixed in self._fixed])
         )
         refined = _above_zero(refined[..., : frequency.shape[1]], self.gammas[2])
         by_frequency = product(frequency, refined.transpose(1, 2))
@@ -190,8 +193,7 @@ class CombinedPeriodicity(nn.Module):
 
     def _transformed(self, half: Tensor) -> Tensor:
         """The unitary Fourier transform of real, even values: real and even too, so half of them say all."""
-        whole: Tensor = torch.fft.irfft(half, self.n_fft, norm="ortho")
-        return whole[..., : half.shape[-1]]
+        return irfft(half, self.n_fft, norm="ortho")[..., : half.shape[-1]]
 
     def _both_sides(self, cepstrum: Tensor) -> Tensor:
         if self.halved is None or 2 * self.halved == self.n_fft:
@@ -209,7 +211,7 @@ def _heard(values: Tensor, share: float) -> Tensor:
 def _above_zero(values: Tensor, exponent: float) -> Tensor:
     """``max(values, 0) ^ exponent``; its slope at zero, which may be infinite, counts as zero."""
     if not values.requires_grad:
-        return values.clamp(min=0).pow_(exponent)
+        return power(values, exponent)
     positive = values > 0
     return torch.where(positive, values, 1.0).pow(exponent) * positive
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from specconv.engines.front import Block, Front
 from specconv.engines.padding import Padded
 from specconv.engines.precision import full_precision
-from specconv.engines.threads import side_by_side
+from specconv.engines.threads import is_plain, side_by_side, workers
 from specconv.errors import ParameterError
 from specconv.layers.base import Layer
-from specconv.transforms.layering import LAYERED_BYTES, room, through, through_one_by_one
+from specconv.transforms.layering import LAYERED_BYTES, room, through
 
 if TYPE_CHECKING:
     from specconv.transforms.base import Transform
@@ -73,14 +73,13 @@ def finish(front: Front, transforms: Sequence[Transform], signal: Padded, frames
             outputs.setdefault(i, room(values, n_clips, len(frames)))[block.rows, :, where] = values
 
     whole = _has_gradient(transforms, signal.waveforms)
-    blocks = front.blocks(signal, frames, whole=whole)
+    blocks = front.blocks(signal, frames, whole=whole, together=lambda n: max(t.reach.together(n) for t in transforms))
     with full_precision(device.type):
-        alone = whole or device.type != "cpu" or torch.compiler.is_compiling()
-        if not alone and front.side_by_side(n_clips, len(frames)):
-            side_by_side(work, list(blocks))
-        else:
+        if whole or device.type != "cpu" or torch.compiler.is_compiling():
             for block in blocks:
                 work(block)
+        else:
+            side_by_side(work, list(blocks))
     return [outputs[i] for i in range(len(transforms))]
 
 
@@ -108,28 +107,39 @@ def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: S
                 continue
             if i == len(outputs):
                 outputs.append(room(values, n_clips, max(frames)))
-            outputs[i][rows] = values
+            if is_plain(values):
+                side_by_side(outputs[i][rows].copy_, [values])
+            else:
+                outputs[i][rows] = values
     return outputs
 
 
 def _clips_at_once(transform: Transform, n_clips: int, n_frames: int, waveforms: Tensor) -> int:
     if not len(transform.clip_layers) or _mixes_clips(transform):
         return n_clips
-    return min(n_clips, max(1, LAYERED_BYTES // (transform.n_finished * n_frames * waveforms.itemsize)))
+    together = LAYERED_BYTES * (workers() if waveforms.device.type == "cpu" else 1)
+    return min(n_clips, max(1, together // (transform.n_finished * n_frames * waveforms.itemsize)))
 
 
 def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[int]) -> Tensor:
     """Layers that look at a whole clip see its own frames only; what is beyond them becomes zero."""
     n_frames = specgrams.shape[-1]
-    if min(frames) == n_frames:
-        return through(transform.clip_layers, specgrams) if len(transform.clip_layers) else specgrams
-    if not len(transform.clip_layers):
-        beyond = torch.arange(n_frames) >= torch.tensor(frames)[:, None]
-        beyond = beyond[:, None].to(specgrams.device)
-        return specgrams.masked_fill(beyond, 0) if specgrams.requires_grad else specgrams.masked_fill_(beyond, 0)
-    if _mixes_clips(transform):
+    alike = min(frames) == n_frames
+    if not alike and _mixes_clips(transform):
         raise ParameterError(f"{transform.name} has a layer over the batch, whose clips must have the same length")
-    return through_one_by_one(transform.clip_layers, specgrams, frames)
+    if len(transform.clip_layers):
+        return through(transform.clip_layers, specgrams, frames)
+    if alike:
+        return specgrams
+    if not is_plain(specgrams):
+        beyond = torch.arange(n_frames) >= torch.tensor(frames)[:, None]
+        return specgrams.masked_fill(beyond[:, None].to(specgrams.device), 0)
+
+    def clear(row: int) -> None:
+        specgrams[row, :, frames[row] :] = 0
+
+    side_by_side(clear, range(len(frames)))
+    return specgrams
 
 
 def _mixes_clips(transform: Transform) -> bool:

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from specconv.engines.coefficients import Coefficients
 from specconv.engines.constant import Constant
-from specconv.engines.product import product
+from specconv.engines.pointwise import angle, power
+from specconv.engines.product import product, sparse_product
+from specconv.engines.threads import is_plain
 
 Form = Literal["magnitude", "power", "phase", "complex"]
 
@@ -46,7 +48,7 @@ class Detector(nn.Module):
 
     def forward(self, coefficients: Coefficients) -> Tensor:
         if self.form == "phase":
-            return coefficients.complex.angle()
+            return angle(coefficients.complex)
         form: Tensor = getattr(coefficients, self.form)
         return form
 
@@ -76,12 +78,11 @@ class Projection(nn.Module):
         values = coefficients.power if self.exponent == 2.0 else _raised(coefficients.magnitude, self.exponent)
         if self.weights is not None:
             return product(self.weights.to(values.dtype), values)
-        simple = values.device.type == "cpu" and not values.requires_grad and not torch.compiler.is_compiling()
-        if self._sparse is None or not simple:
+        if self._sparse is None or not is_plain(values):
             return product(self._dense.like(values), values)
         clips, bins, frames = values.shape
         columns = values.transpose(0, 1).reshape(bins, clips * frames)
-        sums: Tensor = self._sparse.like(values) @ columns
+        sums = sparse_product(self._sparse.like(values), columns)
         return sums.view(-1, clips, frames).transpose(0, 1)
 
 
@@ -89,7 +90,7 @@ def _raised(magnitudes: Tensor, exponent: float) -> Tensor:
     if exponent == 1.0:
         return magnitudes
     if exponent > 1.0 or not magnitudes.requires_grad:
-        return magnitudes**exponent
+        return power(magnitudes, exponent)
     # The slope at silence is infinite, as a root's; the subgradient 0 is taken there.
     heard = magnitudes > 0
     return torch.where(heard, magnitudes, 1.0) ** exponent * heard

@@ -22,6 +22,7 @@ from specconv.engines.precision import full_precision
 from specconv.layers.base import ClipLayer, Layer
 from specconv.transforms.base import Transform
 from specconv.transforms.computing import by_front, finish
+from specconv.transforms.layering import stretch_frames
 
 LONG = 2**40  # frames: more than any recording has
 FEWEST_SAMPLES = 2**8  # of a block that is not halved any more
@@ -160,6 +161,10 @@ class Spool:
             # Not numpy's tofile: of a full disk it says how much was written, and not why no more.
             self._file.write(values.cpu().float().contiguous().numpy().data)
 
+    @property
+    def n_bins(self) -> int:
+        return self._shapes[0][0] if self._shapes else 1
+
     def blocks(self) -> Iterator[Tensor]:
         """What was appended, in order, on the device that it came from."""
         offset = 0
@@ -172,21 +177,44 @@ class Spool:
 
 
 def _through(layer: nn.Module, spool: Spool, folder: Path) -> Spool:
-    """All blocks of a spool through one layer, in one more pass if it must know the whole clip first."""
+    """All blocks of a spool through one layer, in one more pass if it must know the whole clip first.
+
+    They pass in the stretches that a whole clip is cut into, so that statistics have the same digits.
+    """
     result = Spool(folder)
+
+    def stretches() -> Iterator[Tensor]:
+        return _cut(spool.blocks(), stretch_frames(spool.n_bins))
+
     if isinstance(layer, ClipLayer) and layer.scope == "clip":
         known = None
-        for values in spool.blocks():
+        for values in stretches():
             known = layer.observe(values[None], known)
-        for values in spool.blocks():
+        for values in stretches():
             result.append(layer.adjust(values[None], known)[0])
         return result
     context = layer.context if isinstance(layer, Layer) else 0
-    for values, before, after in _with_neighbours(spool.blocks(), context):
+    for values, before, after in _with_neighbours(stretches(), context):
         wide = torch.cat([before, values, after], dim=1)
         own = slice(before.shape[1], before.shape[1] + values.shape[1])
         result.append(layer(wide[None])[0][:, own])
     return result
+
+
+def _cut(blocks: Iterator[Tensor], n_frames: int) -> Iterator[Tensor]:
+    """The same frames in blocks of ``n_frames``; the last may have fewer."""
+    waiting: list[Tensor] = []
+    count = 0
+    for block in blocks:
+        waiting.append(block)
+        count += block.shape[1]
+        if count >= n_frames:
+            joined = torch.cat(waiting, dim=1)
+            whole = count // n_frames * n_frames
+            yield from torch.split(joined[:, :whole], n_frames, dim=1)
+            waiting, count = [joined[:, whole:]], count - whole
+    if count:
+        yield torch.cat(waiting, dim=1)
 
 
 def _with_neighbours(blocks: Iterator[Tensor], context: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

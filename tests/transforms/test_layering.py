@@ -109,7 +109,7 @@ def test_small_specgrams_go_through_whole() -> None:
             calls += 1
             return specgrams
 
-    layering.through(nn.Sequential(Counted()), torch.zeros(2, 10, 100))
+    layering.through(nn.Sequential(Counted()), torch.zeros(2, 10, 100), [100] * 2)
     assert calls == 1
-    layering.through(nn.Sequential(Counted()), torch.zeros(4, 1000, 1000))
+    layering.through(nn.Sequential(Counted()), torch.zeros(1, 1000, 4000), [4000])
     assert calls == 1 + 2
