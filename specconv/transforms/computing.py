@@ -108,7 +108,7 @@ def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: S
             if i == len(outputs):
                 outputs.append(room(values, n_clips, max(frames)))
             if is_plain(values):
-                side_by_side(outputs[i][rows].copy_, [values])
+                side_by_side(lambda values, to=outputs[i][rows]: to.copy_(values), [values])
             else:
                 outputs[i][rows] = values
     return outputs
