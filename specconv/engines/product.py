@@ -41,7 +41,7 @@ def framed_product(weights: Tensor, frames: Tensor) -> Tensor:
     clips, n_frames, n_samples = frames.shape
     columns = _enough_rows(weights).mT
     out = frames.new_empty(clips, n_frames, columns.shape[1])
-    together = max(COLUMNS, TOGETHER // n_samples)
+    together = max(1, TOGETHER // n_samples // COLUMNS) * COLUMNS
     rows, step = max(1, together // n_frames), min(together, n_frames)
     for row in range(0, clips, rows):
         for first in range(0, n_frames, step):

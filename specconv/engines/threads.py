@@ -38,6 +38,8 @@ def is_plain(*tensors: Tensor) -> bool:
 
 def workers() -> int:
     """Threads that `side_by_side` takes when it is called in this thread."""
+    if torch.compiler.is_compiling():
+        return 1
     cores: int | None = getattr(_here, "cores", None)
     return min(cores or torch.get_num_threads(), MOST_WORKERS)
 

@@ -108,10 +108,17 @@ def _by_one_front(transforms: Sequence[Transform], waveforms: Tensor, lengths: S
             if i == len(outputs):
                 outputs.append(room(values, n_clips, max(frames)))
             if is_plain(values):
-                side_by_side(lambda values, to=outputs[i][rows]: to.copy_(values), [values])
+                _copy_on_one_core(values, outputs[i][rows])
             else:
                 outputs[i][rows] = values
     return outputs
+
+
+def _copy_on_one_core(values: Tensor, to: Tensor) -> None:
+    def copy(_: int) -> None:
+        to.copy_(values)
+
+    side_by_side(copy, [0])
 
 
 def _clips_at_once(transform: Transform, n_clips: int, n_frames: int, waveforms: Tensor) -> int:
