@@ -109,6 +109,29 @@ def side_by_side(work: Callable[[Item], None], items: Sequence[Item]) -> None:
         each.result()
 
 
+def on_cores(signal: Tensor, work: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """``work`` on every item: `side_by_side` if ``signal`` is on a CPU, one after the other on other devices."""
+    if signal.device.type == "cpu":
+        side_by_side(work, items)
+        return
+    for item in items:
+        work(item)
+
+
+def concatenated(function: Callable[[Tensor], Tensor], values: Tensor, most: int) -> Tensor:
+    """``function`` of the rows of ``values``, at most so many together; on a CPU each core takes some of them."""
+    if not is_plain(values):
+        return torch.cat([function(part) for part in torch.split(values, most)])
+    parts = torch.split(values, min(most, -(-len(values) // workers())))
+    found: dict[int, Tensor] = {}
+
+    def work(i: int) -> None:
+        found[i] = function(parts[i])
+
+    side_by_side(work, range(len(parts)))
+    return torch.cat([found[i] for i in range(len(parts))])
+
+
 def _pool(threads: int) -> ThreadPoolExecutor:
     with _making:
         if threads not in _pools:

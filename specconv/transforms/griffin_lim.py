@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from specconv.engines.framed_fft import FramedSpectrum
+from specconv.engines.front import Block
 from specconv.engines.overlap_add import OverlapAdd
 from specconv.engines.padding import Padded
+from specconv.engines.threads import concatenated, on_cores
 from specconv.errors import Fault, ParameterError
 from specconv.transforms.base import Transform
 from specconv.transforms.inverse import Inverse
@@ -62,7 +64,9 @@ class GriffinLim(Inverse):
             magnitudes = magnitudes.sqrt()
         _, n_bins, n_frames = magnitudes.shape
         clips = max(1, POINTS // (n_bins * n_frames))
-        return torch.cat([self._found(part, n_samples) for part in torch.split(magnitudes, clips)])
+        if len(magnitudes) == 1:
+            return self._found(magnitudes, n_samples)
+        return concatenated(lambda part: self._found(part, n_samples), magnitudes, clips)
 
     def _found(self, magnitudes: Tensor, n_samples: int) -> Tensor:
         magnitudes = magnitudes.transpose(1, 2).contiguous()  # frames of bins, as the FFT takes and leaves them
@@ -70,18 +74,25 @@ class GriffinLim(Inverse):
         previous = torch.zeros_like(spectra)
         frames = range(spectra.shape[1])
         for _ in range(self.iterations):
-            waveforms = self._overlap_add(spectra.transpose(1, 2), n_samples)
-            signal = Padded(waveforms, None, self._spectrum.pad_mode)
-            for block in self._spectrum.blocks(signal, frames, whole=False):
-                where = block.rows, block.frames
-                consistent = block.compute().complex.transpose(1, 2)
-                # In the direction of t_i, by a factor that the magnitudes take out again.
-                ahead = torch.view_as_real(consistent - self.momentum / (1 + self.momentum) * previous[where])
-                power = ahead.square().sum(-1).add_(torch.finfo(ahead.dtype).tiny)
-                factors = power.rsqrt_().mul_(magnitudes[where])
-                torch.mul(ahead, factors[..., None], out=torch.view_as_real(spectra)[where])
-                previous[where] = consistent
-        return self._overlap_add(spectra.transpose(1, 2), n_samples)
+            signal = Padded(self._waveforms(spectra, n_samples), None, self._spectrum.pad_mode)
+            blocks = self._spectrum.blocks(signal, frames, whole=False)
+            on_cores(spectra, lambda block: self._improve(block, magnitudes, spectra, previous), list(blocks))
+        return self._waveforms(spectra, n_samples)
+
+    def _improve(self, block: Block, magnitudes: Tensor, spectra: Tensor, previous: Tensor) -> None:
+        where = block.rows, block.frames
+        consistent = block.compute().complex.transpose(1, 2)
+        # In the direction of t_i, by a factor that the magnitudes take out again.
+        ahead = torch.view_as_real(consistent - self.momentum / (1 + self.momentum) * previous[where])
+        power = ahead.square().sum(-1).add_(torch.finfo(ahead.dtype).tiny)
+        factors = power.rsqrt_().mul_(magnitudes[where])
+        torch.mul(ahead, factors[..., None], out=torch.view_as_real(spectra)[where])
+        previous[where] = consistent
+
+    def _waveforms(self, spectra: Tensor, n_samples: int) -> Tensor:
+        found: list[Tensor] = []
+        on_cores(spectra, lambda _: found.append(self._overlap_add(spectra.transpose(1, 2), n_samples)), [0])
+        return found[0]
 
     def _phases(self, magnitudes: Tensor) -> Tensor:
         """``(n_frames, n_bins)``, uniform; the first frames' do not depend on how many follow, nor on the device."""

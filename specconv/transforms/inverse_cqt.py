@@ -24,6 +24,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from specconv.engines.constant import Constant
+from specconv.engines.threads import concatenated
 from specconv.errors import Fault, ParameterError, SpecconvWarning
 from specconv.kernels.bank import KernelBank
 from specconv.kernels.spectrum import bank_spectra
@@ -73,12 +74,12 @@ class InverseCqt(Inverse):
     @torch.inference_mode(mode=False)
     @torch.no_grad()
     def inverted(self, specgram: Tensor, n_samples: int) -> Tensor:
-        weighted = specgram * self._weights.like(specgram.real)
-        clips = max(1, POINTS // max(weighted[0].numel(), n_samples))
-        return torch.cat([self._solved(part, n_samples) for part in torch.split(weighted, clips)])
+        clips = max(1, POINTS // max(specgram[0].numel(), n_samples))
+        return concatenated(lambda part: self._solved(part, n_samples), specgram, clips)
 
-    def _solved(self, residual: Tensor, n_samples: int) -> Tensor:
+    def _solved(self, specgrams: Tensor, n_samples: int) -> Tensor:
         """Clips that are done stand still, so that none depends on how long its neighbours take."""
+        residual = specgrams * self._weights.like(specgrams.real)
         adjoint = self._adjoint(residual, n_samples)
         precondition = self._preconditioner(residual, n_samples)
         waveforms = residual.real.new_zeros(len(residual), n_samples)

@@ -6,18 +6,16 @@ a batch that is normalized as one, so many frames at a time that the layers need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from specconv.engines.memory import empty
-from specconv.engines.threads import side_by_side
+from specconv.engines.threads import on_cores
 from specconv.layers.base import ClipLayer, Layer
-
-Item = TypeVar("Item")
 
 LAYERED_BYTES = 2**23  # of specgrams that pass through a layer together
 GROUP_BYTES = 2**20  # of short clips that pass through all layers on one core
@@ -56,7 +54,7 @@ def through(layers: nn.Sequential, specgrams: Tensor, frames: Sequence[int]) -> 
         outputs["all"][rows, :, :own] = values
         outputs["all"][rows, :, own:] = 0
 
-    _on_cores(specgrams, work, _groups(specgrams, frames))
+    on_cores(specgrams, work, _groups(specgrams, frames))
     return outputs["all"]
 
 
@@ -109,11 +107,11 @@ def _in_stretches(layer: nn.Module, specgrams: Tensor, step: int) -> Tensor:
         def adjust(stretch: Tensor) -> None:
             stretch.copy_(layer.adjust(stretch, known[0]))
 
-        _on_cores(specgrams, observe, [0])
-        _on_cores(specgrams, adjust, stretches)
+        on_cores(specgrams, observe, [0])
+        on_cores(specgrams, adjust, stretches)
         return specgrams
     outputs: list[Tensor] = []
-    _on_cores(specgrams, lambda _: outputs.append(_one_after_another(layer, specgrams, step)), [0])
+    on_cores(specgrams, lambda _: outputs.append(_one_after_another(layer, specgrams, step)), [0])
     return outputs[0]
 
 
@@ -133,14 +131,6 @@ def _one_after_another(layer: nn.Module, specgrams: Tensor, step: int) -> Tensor
         out[..., first : first + step] = values
     assert out is not None
     return out
-
-
-def _on_cores(specgrams: Tensor, work: Callable[[Item], None], items: Sequence[Item]) -> None:
-    if specgrams.device.type == "cpu":
-        side_by_side(work, items)
-        return
-    for item in items:
-        work(item)
 
 
 def room(values: Tensor, n_clips: int, n_frames: int) -> Tensor:
