@@ -17,6 +17,7 @@ import torch
 
 from specconv.config import parse_config
 from specconv.datasets import DATASETS, ClipRef, Listing
+from specconv.engines.threads import one_core
 from specconv.errors import AudioError, Fault, ParameterError, ShardError
 from specconv.pipeline.compute import Frames, single_clips
 from specconv.pipeline.converter import Converter, converter_for
@@ -75,7 +76,7 @@ def recompute(
         raise ParameterError(f"{root}: the folder of the audio is gone; name it with --audio")
     rows = list(_spread(folder, index, n))
     found = Recomputed()
-    with TemporaryDirectory(prefix="specconv-") as spool:
+    with TemporaryDirectory(prefix="specconv-") as spool, one_core():
         plan = _plan(index, root, rows)
         converter = converter_for(plan.recipe, device)
         for place, computed in zip(rows, _computed(converter, plan, Path(spool)), strict=True):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from specconv.datasets import ClipRef
-from specconv.engines.threads import pool
+from specconv.engines.threads import one_core, pool
 from specconv.errors import AudioError
 from specconv.pipeline.compute import Frames, single_clips
 from specconv.pipeline.converter import Batch, Converter, converter_for
@@ -109,7 +109,8 @@ def _completed(converter: Converter, task: ShardTask, future: Future[Batch]) -> 
     batch = future.result()
     yield task, batch
     while left := batch.left[batch.long :]:
-        batch = converter.convert(left)
+        with one_core():
+            batch = converter.convert(left)
         yield task, batch
 
 
@@ -150,7 +151,7 @@ class _Shard:
         """Append a clip that streams from its file through the transforms; returns its seconds."""
         self._write_window()
         long_clip = LongClip(self._converter, clip, self._writer.path)
-        with self._clock.measure("compute"):
+        with self._clock.measure("compute"), one_core():
             try:
                 self._fail(self._writer.append_long(long_clip.row, long_clip.blocks()))
             except Exception as error:
