@@ -5,7 +5,7 @@ A device without float64 (Apple's) computes in float32.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specconv.engines.front import Block, Front
+from specconv.engines.front import Block, Front, one_by_one
 from specconv.engines.padding import Padded, PadMode
 
 
@@ -43,13 +43,12 @@ class Float64Front(nn.Module):
     def n_frames(self, n_samples: int) -> int:
         return self.front.n_frames(n_samples)
 
-    def side_by_side(self, n_clips: int, n_frames: int) -> bool:
-        return self.front.side_by_side(n_clips, n_frames)
-
-    def blocks(self, signal: Padded, frames: range, *, whole: bool) -> Iterator[Block]:
+    def blocks(
+        self, signal: Padded, frames: range, *, whole: bool, together: Callable[[int], int] = one_by_one
+    ) -> Iterator[Block]:
         waveforms = signal.waveforms
         exact = Padded(_float64(waveforms), signal.lengths, signal.mode, signal.origin)
-        for block in self.front.blocks(exact, frames, whole=whole):
+        for block in self.front.blocks(exact, frames, whole=whole, together=together):
             yield replace(block, compute=partial(_computed, block, waveforms.dtype))
 
 
