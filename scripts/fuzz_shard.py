@@ -26,8 +26,8 @@ import h5py
 import numpy as np
 
 from specconv.errors import ShardError
-from specconv.shards import ClipRow, ShardWriter, SpecgramSpec, open_shard, summary, verify
-from specconv.shards.layout import NOTE_FIELDS, shard_path
+from specconv.notes import NOTE_DTYPE
+from specconv.shards import ClipRow, SpecgramSpec, create_shard, open_shard, shard_name, summary, verify
 
 HANG_S = 20.0
 CHECKSUM = ctypes.CDLL(h5py.h5.__file__).H5_checksum_lookup3
@@ -53,8 +53,9 @@ def write_whole(path: Path, n_frames: int | None, dtype: str, compression: str) 
         n_frames=n_frames,
     )
     rng = np.random.default_rng(0)
-    with ShardWriter(
-        path,
+    with create_shard(
+        path.parent,
+        path.name,
         [spec],
         label_fields={"root": str, "octave": int, "loudness": float},
         has_notes=True,
@@ -64,7 +65,7 @@ def write_whole(path: Path, n_frames: int | None, dtype: str, compression: str) 
     ) as writer:
         for i in range(4):
             labels: dict[str, str | int | float] = {"root": "Cn", "octave": i, "loudness": 0.5}
-            row = ClipRow(f"clip {i}", f"clip {i}.wav", 16000, 64000, labels, np.zeros(2, NOTE_FIELDS))
+            row = ClipRow(f"clip {i}", f"clip {i}.wav", 16000, 64000, labels, np.zeros(2, NOTE_DTYPE))
             writer.append([row], {"mel": [rng.standard_normal((8, n_frames or 3 + i)).astype(dtype)]})
         writer.fail("broken.wav", "decode", "not audio")
         writer.close()
@@ -132,7 +133,7 @@ def damage(whole: bytes, chance: random.Random, *, in_place: bool) -> bytearray:
 def read_to_the_end(path: Path) -> None:
     faults = verify(path.parent).faults
     summary(path.parent)
-    with open_shard(path) as shard:
+    with open_shard(path.parent, path.name) as shard:
         for name in shard.names:
             for i in range(shard.n_clips):
                 shard.specgrams(name).read(i)
@@ -147,7 +148,7 @@ def work(folder: Path, connection: Connection) -> None:
     while connection.recv():
         faulthandler.dump_traceback_later(HANG_S - 2)
         try:
-            read_to_the_end(shard_path(folder, 0))
+            read_to_the_end(folder / shard_name(0))
             end = "sound"
         except ShardError:
             end = "ShardError"
@@ -181,7 +182,7 @@ def fuzz(seconds: float, seed: int, keep: Path | None) -> dict[str, Counter[str]
             content = damage(whole, chance, in_place=way == "crafted")
             if way == "crafted":
                 seal(content, blocks)
-            shard_path(folder, 0).write_bytes(content)
+            folder / shard_name(0).write_bytes(content)
             connection.send(True)
             end = "hang"
             if connection.poll(HANG_S):

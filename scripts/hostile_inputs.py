@@ -32,8 +32,8 @@ from typer.testing import CliRunner, Result
 
 import specconv
 from specconv.cli.app import app
-from specconv.cli.harmless import one_line
 from specconv.datasets import open_dataset
+from specconv.messages import printable
 
 LONGEST_S = 300.0
 WIDTH = 44
@@ -46,7 +46,7 @@ def run(*arguments: object) -> Result:
 
 def show(name: str, end: str, reason: str, right: bool) -> None:
     short = name if len(name) <= WIDTH else f"{name[: WIDTH - 1]}…"
-    print(f"{'' if right else 'WRONG '}{one_line(short):{WIDTH}} {end:12} {one_line(reason)[:100]}")
+    print(f"{'' if right else 'WRONG '}{printable(short):{WIDTH}} {end:12} {printable(reason)[:100]}")
 
 
 def audio_ends(root: Path) -> Iterator[tuple[str, bool]]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from specconv.bench.report import seconds, tables
 from specconv.bench.rows import Row
 from specconv.bench.sweep import ALL, SweepReport
+from specconv.messages import byte_size
 
 
 def sweep_tables(report: SweepReport) -> Group:
@@ -26,11 +27,11 @@ def _shapes(report: SweepReport) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     ours = {row.transform: row for row in report.rows if row.library == "specconv"}
     for name, shape in report.shapes.items():
-        cells = [name, f"{shape.n_bins:,}", f"{shape.n_frames:,}", _bytes(shape.bytes)]
+        cells = [name, f"{shape.n_bins:,}", f"{shape.n_frames:,}", byte_size(shape.bytes)]
         table.add_row(*cells, *(_times(ours[name], report) if name in ours else ()))
     total = sum(shape.bytes for shape in report.shapes.values())
     table.add_section()
-    table.add_row(ALL, "", "", _bytes(total), *(_times(ours[ALL], report) if ALL in ours else ()), style="bold")
+    table.add_row(ALL, "", "", byte_size(total), *(_times(ours[ALL], report) if ALL in ours else ()), style="bold")
     return table
 
 
@@ -41,11 +42,3 @@ def _times(row: Row, report: SweepReport) -> list[str]:
     stages = [*report.stages.values(), row.timing.median]
     shares = "/".join(f"{stage / sum(stages):.0%}" for stage in stages)
     return [seconds(row.timing.median), f"{row.audio_seconds / row.timing.median:,.0f}", shares]
-
-
-def _bytes(n_bytes: int) -> str:
-    value, units = float(n_bytes), ["TiB", "GiB", "MiB", "KiB", "bytes"]
-    while value >= 1000 and len(units) > 1:
-        value /= 1024
-        units.pop()
-    return f"{value:.3g} {units[-1]}"

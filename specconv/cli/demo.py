@@ -10,7 +10,8 @@ import typer
 
 from specconv.cli.edge import EXIT_DONE
 from specconv.cli.options import SIZES, completing, one_of
-from specconv.cli.results import facts, show, size, span
+from specconv.cli.results import facts, show, span
+from specconv.messages import byte_size
 
 
 def demo(
@@ -25,7 +26,7 @@ def demo(
 
     report = make_demo(folder, seed=seed, size=size_name)
     rows = [
-        (str(report.root / name), f"{made.clips:,} clips, {span(made.seconds)}, {size(made.size)}")
+        (str(report.root / name), f"{made.clips:,} clips, {span(made.seconds)}, {byte_size(made.size)}")
         for name, made in report.folders.items()
     ]
     show(facts(rows))

@@ -17,9 +17,9 @@ from typing import ParamSpec
 
 import typer
 
-from specconv.cli.harmless import lines
 from specconv.cli.interruption import interruption
 from specconv.errors import ConfigError, Fault, ParameterError, ShardError, SpecconvError, SpecconvWarning
+from specconv.messages import printable_lines
 from specconv.storage import local_path
 
 EXIT_DONE, EXIT_FAULTS, EXIT_WRONG_REQUEST = 0, 1, 2
@@ -96,7 +96,7 @@ def faults_of(config: Path) -> Iterator[None]:
 
 
 def complain(message: str) -> None:
-    typer.echo(f"Error: {lines(message)}", err=True)
+    typer.echo(f"Error: {printable_lines(message)}", err=True)
 
 
 def prepare_warnings() -> None:
@@ -109,7 +109,7 @@ def prepare_warnings() -> None:
     said: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        if (line := lines(str(message))) not in said:
+        if (line := printable_lines(str(message))) not in said:
             said.add(line)
             typer.echo(f"Warning: {line}", err=True)
 

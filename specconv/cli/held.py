@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 
 from specconv.cli.remaining import remaining_rows, remaining_values
-from specconv.cli.results import columns, facts, size, span, underflow
+from specconv.cli.results import columns, facts, span, underflow
+from specconv.messages import byte_size
 from specconv.shards import open_shard, read_index, remaining, shard_paths, summary
 from specconv.shards.layout import TYPE_NAMES, UNKNOWN_LABELS, SpecgramSpec
 from specconv.shards.summary import LabelSummary
@@ -49,7 +50,7 @@ def in_folder(folder: Path) -> Described:
         *([("finished", str(held.created)), ("made by", made)] if held.finished else [("finished", "no")]),
         ("clips", f"{held.clips:,} ({held.failed:,} failed)"),
         ("audio", span(held.hours * 3600)),
-        ("shards", f"{held.shards:,}, {size(held.size)}"),
+        ("shards", f"{held.shards:,}, {byte_size(held.size)}"),
         *([] if held.notes is None else [("notes", f"{held.notes:,}")]),
         *_format_rows(specgrams),
         *underflow({name: one.underflow for name, one in held.specgrams.items()}),
@@ -83,7 +84,7 @@ def in_folder(folder: Path) -> Described:
 
 def in_shard(path: Path) -> Described:
     """Raises ShardError."""
-    with open_shard(path) as shard:
+    with open_shard(path.parent, path.name) as shard:
         found = [shard.specgrams(name) for name in sorted(shard.names, key=_natural)]
         specgrams = [_specgram(held.spec, held.n_frames, held.size, held.underflow) for held in found]
         labels = {name: TYPE_NAMES[kind] for name, kind in shard.label_types.items()}
@@ -91,7 +92,7 @@ def in_shard(path: Path) -> Described:
         rows = [
             ("shard", str(path)),
             ("clips", f"{shard.n_clips:,} ({len(shard.failures):,} failed)"),
-            ("size", size(shard.size)),
+            ("size", byte_size(shard.size)),
             ("labels", ", ".join(f"{name} ({kind})" for name, kind in labels.items()) or "none"),
             *([] if notes is None else [("notes", f"{notes:,}")]),
             *_format_rows(specgrams),
@@ -142,7 +143,7 @@ def in_config(path: Path) -> Described:
         ("channels", audio.channels),
         ("duration", span(audio.duration) if audio.duration else "each clip's own"),
         ("shards", f"at most {shards.clips:,} clips, {shards.dtype}, compression {shards.compression}"),
-        ("memory", f"{size(total)} per second of audio, {size(total * 3600)} per hour"),
+        ("memory", f"{byte_size(total)} per second of audio, {byte_size(total * 3600)} per hour"),
     ]
     table = columns(
         *("transform", "bins>", "hop>", "frames/s>", "Hz>", "units", "memory/s>"),
@@ -154,7 +155,7 @@ def in_config(path: Path) -> Described:
                 f"{rate / t['hop_length']:.4g}",
                 _band_cell(t),
                 t["units"],
-                size(t["bytes_per_second"]),
+                byte_size(t["bytes_per_second"]),
             )
             for t in transforms
         ],
@@ -212,7 +213,7 @@ def _specgram_table(specgrams: Sequence[Mapping[str, Any]]) -> RenderableType:
                 str(one["hop_length"]),
                 _band_cell(one),
                 one["units"],
-                size(one["bytes"]),
+                byte_size(one["bytes"]),
             )
             for one in specgrams
         ],

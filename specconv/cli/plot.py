@@ -23,7 +23,7 @@ def plot(
 
     Every transform of one clip, or several clips where there is a single transform.
     """
-    from specconv.shards.picture import draw
+    from specconv.plot import draw
 
     drawn = draw(folder, to, clip=clip)
     show(f"{to}: {', '.join(drawn)}")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from specconv.cli.harmless import lines, one_line
+from specconv.messages import printable, printable_lines
 
 
 class Meter:
@@ -46,7 +46,7 @@ class Meter:
         self._bar.update(self._task, advance=clips, hours=self._audio_seconds / 3600, speed=speed)
 
     def notice(self, message: str) -> None:
-        self._console.print(lines(message))
+        self._console.print(printable_lines(message))
 
     def __enter__(self) -> Meter:
         return self
@@ -65,4 +65,4 @@ def doing() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with console.status("") as status:
-        yield lambda what: status.update(Text(one_line(what)))
+        yield lambda what: status.update(Text(printable(what)))

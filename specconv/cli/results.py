@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specconv.cli.edge import StoppedError
-from specconv.cli.harmless import one_line
 from specconv.cli.options import STDOUT
 from specconv.cli.streams import lost_output
+from specconv.messages import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +50,7 @@ def give_report(renderable: RenderableType, value: Any, file: Path | None) -> No
 def show(renderable: RenderableType) -> None:
     """Print a table or text, at most as wide as the terminal, or WIDTH characters where there is none."""
     if isinstance(renderable, str):  # a terminal's own wrapping leaves a command fit to be copied
-        _write(f"{one_line(renderable)}\n")
+        _write(f"{printable(renderable)}\n")
         return
     from rich.console import Console
 
@@ -67,7 +67,7 @@ def facts(rows: Sequence[tuple[str, str]]) -> RenderableType:
     from rich.text import Text
 
     width = max(len(name) for name, _ in rows)
-    lines = [f"{name:{width}}  {one_line(value)}" for name, value in rows]
+    lines = [f"{name:{width}}  {printable(value)}" for name, value in rows]
     return Group(Text("\n".join(lines), no_wrap=True, overflow="ignore"))  # a Text alone would be wrapped
 
 
@@ -85,7 +85,7 @@ def columns(*titles: str, rows: Sequence[Sequence[str]]) -> RenderableType:
             no_wrap=title not in (titles[0], titles[-1]),
         )
     for row in rows:
-        table.add_row(*map(one_line, row))
+        table.add_row(*map(printable, row))
     return table
 
 
@@ -94,14 +94,6 @@ def underflow(shares: Mapping[str, float | None]) -> list[tuple[str, str]]:
     lossy = [f"{share:.1%} of {name}" for name, share in shares.items() if share is not None and share >= 0.001]
     cure = "too small for float16; use scale: decibel or log, or shards.dtype: float32"
     return [("underflow", f"{', '.join(lossy)}: {cure}")] if lossy else []
-
-
-def size(n_bytes: float) -> str:
-    units = ["TiB", "GiB", "MiB", "KiB", "bytes"]
-    while n_bytes >= 1000 and len(units) > 1:
-        n_bytes /= 1024
-        units.pop()
-    return f"{n_bytes:.3g} {units[-1]}"
 
 
 def span(seconds: float) -> str:

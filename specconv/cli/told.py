@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from specconv.cli.harmless import one_line
-from specconv.cli.results import facts, size, span, underflow
+from specconv.cli.results import facts, span, underflow
 from specconv.datasets import Listing, Skipped, readable
+from specconv.messages import byte_size, printable
 from specconv.pipeline import Estimate, Report
 
 MOST_NAMED = 3
@@ -39,7 +39,7 @@ def found(listing: Listing) -> str:
 def failed(report: Report) -> str:
     """How many clips, the first few with their reasons, and where all are."""
     lines = [f"{len(report.failures):,} clips could not be converted:"]
-    lines += [f"  {one_line(f.path)}: {f.stage}: {f.reason}" for f in report.failures[:MOST_NAMED]]
+    lines += [f"  {printable(f.path)}: {f.stage}: {f.reason}" for f in report.failures[:MOST_NAMED]]
     if len(report.failures) > MOST_NAMED:
         lines.append("  …")
     return "\n".join([*lines, f"All are in {report.out / 'errors.jsonl'}"])
@@ -55,7 +55,7 @@ def report_table(report: Report) -> RenderableType:
             *underflow(report.float16_underflow),
             ("audio", span(report.audio_seconds)),
             ("shards", f"{report.shards:,} new, {report.kept_shards:,} kept"),
-            ("size", size(report.bytes)),
+            ("size", byte_size(report.bytes)),
             ("time", span(report.wall_seconds) + (f" ({stages})" if report.shards else "")),
             *([] if report.times_realtime is None else [("speed", f"{report.times_realtime:,.3g} x realtime")]),
             ("folder", str(report.out)),
@@ -83,7 +83,7 @@ def estimate_table(estimate: Estimate) -> RenderableType:
             *unreadable,
             ("audio", span(estimate.audio_seconds)),
             ("shards", f"{estimate.shards:,}"),
-            ("size", f"{size(estimate.bytes)} before compression"),
+            ("size", f"{byte_size(estimate.bytes)} before compression"),
         ]
     )
 
@@ -103,4 +103,4 @@ def _listing_values(listing: Listing) -> dict[str, Any]:
 
 
 def _first(names: Sequence[str]) -> str:
-    return ", ".join(map(one_line, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")
+    return ", ".join(map(printable, names[:MOST_NAMED])) + (" …" if len(names) > MOST_NAMED else "")

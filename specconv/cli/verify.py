@@ -9,7 +9,8 @@ import typer
 
 from specconv.cli.edge import EXIT_DONE, EXIT_FAULTS
 from specconv.cli.options import Device, Json, ShardFolder
-from specconv.cli.results import facts, give, size
+from specconv.cli.results import facts, give
+from specconv.messages import byte_size
 
 
 def verify(
@@ -34,7 +35,7 @@ def verify(
 
     with doing() as say:
         report = verify_shards(folder, progress=lambda name: say(f"checking {name}"))
-        rows = [("shards", f"{report.shards:,}"), ("clips", f"{report.clips:,}"), ("size", size(report.size))]
+        rows = [("shards", f"{report.shards:,}"), ("clips", f"{report.clips:,}"), ("size", byte_size(report.size))]
         faults = list(report.faults)
         values: dict[str, Any] = {
             "folder": str(folder),

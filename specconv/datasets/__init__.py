@@ -12,7 +12,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from specconv.datasets.base import NOTE_DTYPE, ClipRef, Dataset, Evidence, Listing, Skipped, readable
+from specconv.datasets.base import ClipRef, Dataset, Evidence, Listing, Skipped, readable
 from specconv.datasets.esc50 import Esc50
 from specconv.datasets.folder import FolderDataset
 from specconv.datasets.gtzan import Gtzan
@@ -23,6 +23,7 @@ from specconv.datasets.piano_triads import PianoTriads
 from specconv.datasets.scan import first_audio
 from specconv.datasets.speech_commands import SpeechCommands
 from specconv.errors import DatasetError
+from specconv.notes import NOTE_DTYPE
 from specconv.storage import local_path
 
 __all__ = ["DATASETS", "NOTE_DTYPE", "ClipRef", "Dataset", "Evidence", "Listing", "Skipped", "open_dataset", "readable"]

@@ -18,14 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specconv.errors import DatasetError
+from specconv.notes import NOTE_DTYPE
 
 LabelValue = str | int | float
 
-# Seconds; MIDI pitch 0..127; MIDI velocity 1..127; General MIDI program counted from 1 (1 is a grand piano).
-# Velocity and instrument are -1 where the corpus does not tell them.
-NOTE_DTYPE = np.dtype(
-    [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i2"), ("velocity", "<i2"), ("instrument", "<i2")]
-)
 Note = tuple[float, float, int, int, int]  # in the order of NOTE_DTYPE
 
 

@@ -21,7 +21,7 @@ from specconv.pipeline.plan import Plan
 from specconv.pipeline.recipe import Recipe, ShardResult, ShardTask
 from specconv.pipeline.report import Progress, Report, Silent, Stopwatch
 from specconv.pipeline.shard import Advance
-from specconv.shards import shard_path, underflow_shares
+from specconv.shards import shard_name, underflow_shares
 
 
 class Executor(Protocol):
@@ -73,7 +73,7 @@ def convert(
             for result in made:
                 results.append(result)
                 clock.add(result.seconds)
-        names = [shard_path(out, task.number) for task in (*output.kept, *output.todo)]
+        names = [shard_name(task.number) for task in (*output.kept, *output.todo)]
         total_bytes = output.finish({result.number: result.entry for result in results})
         failures = [failed for result in sorted(results, key=lambda r: r.number) for failed in result.failures]
         return Report(
@@ -87,5 +87,5 @@ def convert(
             bytes=total_bytes,
             wall_seconds=time.perf_counter() - started,
             seconds=clock.seconds,
-            float16_underflow=underflow_shares(names if plan.recipe.shards.dtype == "float16" else []),
+            float16_underflow=underflow_shares(out, names if plan.recipe.shards.dtype == "float16" else []),
         )

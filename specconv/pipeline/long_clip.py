@@ -11,7 +11,8 @@ from specconv.audio import stream as stream_audio
 from specconv.datasets import ClipRef
 from specconv.pipeline.compute import Frames
 from specconv.pipeline.converter import Converter
-from specconv.shards import ClipRow, output_error
+from specconv.shards import ClipRow
+from specconv.storage import output_error
 from specconv.transforms.streaming import stream as stream_specgrams
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specconv.errors import OutputError, ShardError
+from specconv.messages import byte_size
 from specconv.pipeline.converter import Converter
 from specconv.pipeline.estimate import estimate
 from specconv.pipeline.plan import Plan
@@ -18,23 +19,20 @@ from specconv.pipeline.report import Progress
 from specconv.pipeline.survey import Survey, Why, judge, survey
 from specconv.shards import (
     FailedClip,
-    FolderLock,
     Index,
     ShardEntry,
     Unfinished,
-    output_error,
     read_entry,
     read_index,
     remove_index,
-    remove_leftovers,
     remove_unfinished,
     shard_path,
     shard_paths,
-    sync_folder,
     write_index,
     write_ledger,
     write_unfinished,
 )
+from specconv.storage import has_file_locks, open_store, output_error, sync_folder
 
 # Free space asked for beyond the values themselves: labels and chunk indices, and what describes each transform.
 MARGIN = 1.02
@@ -75,7 +73,10 @@ class Output:
         index = _readable_index(self.folder)
         known = {entry.name: entry for entry in index.shards} if index is not None else {}
         paths = [(task, self._path(task)) for task in plan.tasks]
-        complete = [entries.get(task.number) or known.get(path.name) or read_entry(path) for task, path in paths]
+        complete = [
+            entries.get(task.number) or known.get(path.name) or read_entry(self.folder, path.name)
+            for task, path in paths
+        ]
         root, dataset = plan.listing.root.resolve(), plan.listing.dataset
         if index is None or (index.shards, index.audio) != (complete, str(root)):
             write_index(
@@ -133,13 +134,12 @@ def open_output(
     then.
     """
     name = "convert" if part[1] == 1 else f"convert-{part[0]}-of-{part[1]}"
-    with _created(folder), FolderLock(folder, name) as lock:
+    with _created(folder), open_store(folder).lock(name):
         with _said(folder):
-            remove_leftovers(folder)
             found = survey(plan, folder, overwrite=overwrite)
             if not overwrite:
                 _refuse_other_audio(plan, folder, found)
-            if not lock.file_system_has_locks():
+            if not has_file_locks(folder):
                 progress.notice(
                     f"{folder}: its file system has no file locks. specconv needs none; for other readers of the "
                     "shards set HDF5_USE_FILE_LOCKING=FALSE, or h5py.File(..., locking=False)"
@@ -243,13 +243,9 @@ def _check_space(
     needed = estimate(converter, todo).bytes * MARGIN + HEAD_BYTES * len(todo) * len(converter.specs)
     if needed > free:
         raise OutputError(
-            f"{folder}: {_size(needed)} are needed, but {_size(free)} are free; free some space, "
+            f"{folder}: {byte_size(needed)} are needed, but {byte_size(free)} are free; free some space, "
             "choose another --out, or set shards.dtype: float16 or shards.compression"
         )
-
-
-def _size(n_bytes: float) -> str:
-    return f"{n_bytes / 2**30:.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.2f} MiB"
 
 
 def _remove(paths: list[Path]) -> None:

@@ -24,7 +24,7 @@ from specconv.pipeline.converter import Converter, converter_for
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.plan import Plan, make_plan
 from specconv.shards import FailedClip, Index, open_shard, read_index
-from specconv.shards.opening import Shard, Specgrams
+from specconv.shards.formats import Shard, Specgrams
 from specconv.storage import local_path
 from specconv.version import __version__
 
@@ -92,7 +92,7 @@ def _spread(folder: Path, index: Index, n: int) -> Iterator[_Row]:
         if number is None:
             return
         if number < first + entry.clips:
-            with open_shard(folder / entry.name) as shard:
+            with open_shard(folder, entry.name) as shard:
                 ids, paths = shard.clips("id"), shard.clips("path")
                 _check_resampling(shard, folder / entry.name)
             while number is not None and number < first + entry.clips:
@@ -155,7 +155,7 @@ def _compare(place: _Row, computed: Computed, found: Recomputed) -> None:
     if isinstance(computed, AudioError):
         found.faults.append(Fault(place.id, f"its audio cannot be read again: {computed}"))
         return
-    with open_shard(place.shard) as shard:
+    with open_shard(place.shard.parent, place.shard.name) as shard:
         clip = {name: _StoredClip(shard.specgrams(name), place.row) for name in shard.names}
         try:
             for block in computed:
@@ -178,9 +178,7 @@ class _StoredClip:
     def __init__(self, specgrams: Specgrams, row: int) -> None:
         self.error = 0.0
         self._specgrams, self._spec, self._row = specgrams, specgrams.spec, row
-        offsets = specgrams.offsets
-        self._first = 0 if offsets is None else int(offsets[row])
-        self._frames = int(specgrams.values.shape[-1]) if offsets is None else int(offsets[row + 1]) - self._first
+        self._frames = specgrams.frames_of(row)
         self._computed = 0
         self._linear = _LINEAR.get(self._spec.units)
         stored = [self._read(start, start + BLOCK_FRAMES) for start in range(0, self._frames, BLOCK_FRAMES)]
@@ -212,9 +210,5 @@ class _StoredClip:
 
     def _read(self, start: int, stop: int) -> Frames:
         """Frames of this clip as float64 or complex128."""
-        values, stop = self._specgrams.values, min(stop, self._frames)
-        if self._specgrams.offsets is None:
-            frames: Frames = values[self._row, :, start:stop]
-        else:
-            frames = values[:, self._first + start : self._first + stop]
+        frames = self._specgrams.read(self._row, start, stop)
         return frames.astype(np.complex128 if frames.dtype.kind == "c" else np.float64)

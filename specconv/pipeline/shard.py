@@ -26,7 +26,7 @@ from specconv.pipeline.failures import failure_of
 from specconv.pipeline.long_clip import LongClip
 from specconv.pipeline.recipe import Recipe, ShardResult, ShardTask
 from specconv.pipeline.report import Stopwatch
-from specconv.shards import ClipRow, FailedClip, ShardWriter, shard_path
+from specconv.shards import ClipRow, FailedClip, create_shard, shard_name, shard_path
 
 # A window is what is appended to a shard together. Its size decides the order of the chunks in the file.
 WINDOW_BYTES = 2**27  # of waveforms and specgrams
@@ -124,8 +124,10 @@ class _Shard:
         self._clock, self._audio_seconds = Stopwatch(), 0.0
         self._failures: list[FailedClip] = []
         self._window = _Window()
-        self._writer = ShardWriter(
-            shard_path(folder, task.number),
+        self._path = shard_path(folder, task.number)
+        self._writer = create_shard(
+            folder,
+            shard_name(task.number),
             converter.specs,
             label_fields=dataset.label_fields,
             has_notes=dataset.has_notes,
@@ -150,7 +152,7 @@ class _Shard:
     def add_long(self, clip: ClipRef) -> float:
         """Append a clip that streams from its file through the transforms; returns its seconds."""
         self._write_window()
-        long_clip = LongClip(self._converter, clip, self._writer.path)
+        long_clip = LongClip(self._converter, clip, self._path)
         with self._clock.measure("compute"), one_core():
             try:
                 self._fail(self._writer.append_long(long_clip.row, long_clip.blocks()))

@@ -68,7 +68,7 @@ def survey(plan: Plan, folder: Path, *, overwrite: bool) -> Survey:
 def judge(plan: Plan, path: Path, task: ShardTask | None) -> tuple[FailedClip, ...] | Why:
     """The failures of the shard at ``path`` if it is whole and made from what ``task`` would be made from."""
     try:
-        with open_shard(path) as found:
+        with open_shard(path.parent, path.name) as found:
             if _version(found.fingerprint) != __version__:
                 return Why.OTHER_VERSION
             if found.config != plan.recipe.config:

@@ -1,28 +1,32 @@
-"""Shards: HDF5 files of specgrams and labels, written whole or not at all (the format: ``layout``)."""
+"""Shards: files of specgrams and labels, written whole or not at all (what they hold: ``layout``)."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from specconv.shards.durable import output_error, remove_leftovers, sync_folder
-from specconv.shards.finished import read_entry, read_failures, read_fingerprint
-from specconv.shards.index import Index, ShardEntry, read_index, remove_index, write_index, write_ledger
-from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec, shard_path, shard_paths
-from specconv.shards.lock import FolderLock
-from specconv.shards.opening import Shard, open_shard
+from specconv.shards.formats import (
+    Shard,
+    ShardWriter,
+    create_shard,
+    open_shard,
+    shard_name,
+    shard_names,
+    shard_path,
+    shard_paths,
+)
+from specconv.shards.index import Index, read_entry, read_index, remove_index, write_index, write_ledger
+from specconv.shards.layout import ClipRow, FailedClip, ShardEntry, SpecgramSpec
 from specconv.shards.summary import FolderSummary, summary, underflow_shares
 from specconv.shards.unfinished import Remaining, Unfinished, remaining, remove_unfinished, write_unfinished
 from specconv.shards.verify import VerifyReport, verify
-from specconv.shards.writer import ShardWriter
 
 if TYPE_CHECKING:
-    from specconv.shards.reader import ShardDataset, collate
+    from specconv.shards.dataset import ShardDataset, collate
 
 __all__ = [
     "ClipRow",
     "FailedClip",
-    "FolderLock",
     "FolderSummary",
     "Index",
     "Remaining",
@@ -34,20 +38,18 @@ __all__ = [
     "Unfinished",
     "VerifyReport",
     "collate",
+    "create_shard",
     "open_shard",
-    "output_error",
     "read_entry",
-    "read_failures",
-    "read_fingerprint",
     "read_index",
     "remaining",
     "remove_index",
-    "remove_leftovers",
     "remove_unfinished",
+    "shard_name",
+    "shard_names",
     "shard_path",
     "shard_paths",
     "summary",
-    "sync_folder",
     "underflow_shares",
     "verify",
     "write_index",
@@ -59,5 +61,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The dataset alone needs torch: info and verify shall not wait for it.
     if name in ("ShardDataset", "collate"):
-        return getattr(import_module("specconv.shards.reader"), name)
+        return getattr(import_module("specconv.shards.dataset"), name)
     raise AttributeError(f"module 'specconv.shards' has no attribute {name!r}")

@@ -6,39 +6,26 @@ themselves, so that a folder can be described and a dataset planned without open
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from specconv.errors import ShardError
-from specconv.shards.durable import output_error, sync_folder, write_durably
-from specconv.shards.layout import TYPE_NAMES, FailedClip, SpecgramSpec, is_shard_name
-from specconv.shards.regular import regular_file
-from specconv.storage import local_path
+from specconv.shards.formats import is_shard_name, open_shard
+from specconv.shards.layout import TYPE_NAMES, FailedClip, ShardEntry, SpecgramSpec
+from specconv.storage import Store, StoreLike, open_store, sha256
 from specconv.version import __version__
 
 INDEX_NAME = "index.json"
 LEDGER_NAME = "errors.jsonl"
 FORMAT = "specconv-index"
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class ShardEntry:
-    """One shard in the index. clips: rows. failed: clips without one. size: bytes. sha256: in hex."""
-
-    name: str
-    clips: int
-    failed: int
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +76,7 @@ _INDEX = TypeAdapter(Index)
 
 
 def write_index(
-    folder: Path,
+    place: StoreLike,
     *,
     dataset: str,
     audio: Path,
@@ -116,26 +103,31 @@ def write_index(
         shards=entries,
         config=config_yaml,
     )
-    write_durably(folder / INDEX_NAME, (json.dumps(asdict(index), indent=1) + "\n").encode())
+    open_store(place).put(INDEX_NAME, (json.dumps(asdict(index), indent=1) + "\n").encode())
     return index
 
 
-def read_index(folder: Path) -> Index | None:
-    """The index of a folder, None if it has none: its conversion did not finish. Raises ShardError."""
-    path = local_path(folder) / INDEX_NAME
-    if not folder.is_dir():
-        raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
-    if not path.exists():
-        return None
-    regular_file(path)
+def read_index(place: StoreLike) -> Index | None:
+    """Return the index of a folder, None if it has none: its conversion did not finish. Raises ShardError."""
+    store = open_store(place)
+    path = store.where(INDEX_NAME)
     try:
-        found = json.loads(path.read_bytes())
+        with contextlib.closing(store.open(INDEX_NAME)) as file:
+            content = file.read() or b""
+    except FileNotFoundError:
+        check_folder(store)
+        return None
+    except NotADirectoryError:
+        check_folder(store)
+        raise
+    except OSError as error:
+        raise ShardError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        found = json.loads(content)
         number = found.get("format_version") if isinstance(found, dict) else None
         if isinstance(number, int) and number > FORMAT_VERSION:
             raise ShardError(f"{path} was made by a newer specconv (format {number}, known {FORMAT_VERSION}); upgrade")
         index = _INDEX.validate_python(found)
-    except OSError as error:
-        raise ShardError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -150,51 +142,52 @@ def read_index(folder: Path) -> Index | None:
     return index
 
 
-def remove_index(folder: Path) -> None:
-    """Make a folder unfinished, before its shards change. Raises OutputError."""
-    path = folder / INDEX_NAME
+def check_folder(store: Store) -> None:
+    """Raise ShardError if there is no folder of shards at all."""
     try:
-        if path.exists():
-            path.unlink()
-            sync_folder(folder)
+        store.names()
     except OSError as error:
-        raise output_error(path, error) from error
+        raise ShardError(f"{store.where()} is not a folder; give the --out folder of a conversion") from error
 
 
-def write_ledger(folder: Path, failures: Mapping[str, Sequence[FailedClip]]) -> None:
+def remove_index(place: StoreLike) -> None:
+    """Make a folder unfinished, before its shards change. Raises OutputError."""
+    open_store(place).delete(INDEX_NAME)
+
+
+def write_ledger(place: StoreLike, failures: Mapping[str, Sequence[FailedClip]]) -> None:
     """Write ``errors.jsonl`` anew from the failures of every shard by its name; none: no file.
 
     Each shard keeps its own failures, so this file can always be made again, and no line of it appears twice.
     Raises OutputError.
     """
-    path = folder / LEDGER_NAME
+    store = open_store(place)
     lines = [
         json.dumps({**asdict(failed), "shard": shard}) + "\n"
         for shard in sorted(failures)
         for failed in failures[shard]
     ]
     if lines:
-        write_durably(path, "".join(lines).encode())
-        return
+        store.put(LEDGER_NAME, "".join(lines).encode())
+    else:
+        store.delete(LEDGER_NAME)
+
+
+def read_entry(place: StoreLike, name: str) -> ShardEntry:
+    """Return a shard's line of the index, its SHA-256 computed anew. Raises ShardError."""
+    store = open_store(place)
+    with open_shard(store, name) as shard:
+        clips, failed, size = shard.n_clips, len(shard.failures), shard.size
+    return ShardEntry(name, clips, failed, size, shard_sha256(store, name))
+
+
+def shard_sha256(store: Store, name: str) -> str:
+    """Return the SHA-256 of a shard. Raises ShardError if it cannot be read."""
     try:
-        path.unlink(missing_ok=True)
+        with contextlib.closing(store.open(name)) as file:
+            return sha256(file)
     except OSError as error:
-        raise output_error(path, error) from error
-
-
-class Readable(Protocol):
-    """A binary file."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-def digest(file: Readable) -> str:
-    """SHA-256, in hex, of what is left to read of a file."""
-    sha256, buffer = hashlib.sha256(), bytearray(2**20)
-    view = memoryview(buffer)
-    while n := file.readinto(view):
-        sha256.update(view[:n])
-    return sha256.hexdigest()
+        raise ShardError(f"{store.where(name)}: cannot be read: {error.strerror}") from error
 
 
 def _version(package: str) -> str:

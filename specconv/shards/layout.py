@@ -33,14 +33,14 @@ The same rows, specgrams and batches make the same bytes: no times are stored, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from specconv.notes import NOTE_DTYPE
 
 FORMAT = "specconv-shard"
 FORMAT_VERSION = 1
@@ -48,10 +48,7 @@ FORMAT_VERSION = 1
 CLIP_COLUMNS: Mapping[str, type] = {"id": str, "path": str, "source_sample_rate": int, "n_samples": int}
 TYPE_NAMES: Mapping[type, str] = {str: "string", int: "int64", float: "float64"}
 UNKNOWN_LABELS = ("", -1)  # values of a label that its dataset does not tell
-NOTE_FIELDS = np.dtype(
-    [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i2"), ("velocity", "<i2"), ("instrument", "<i2")]
-)
-STORED_NOTE = np.dtype([("clip", "<i8"), *((name, NOTE_FIELDS[name]) for name in NOTE_FIELDS.names or ())])
+STORED_NOTE = np.dtype([("clip", "<i8"), *((name, NOTE_DTYPE[name]) for name in NOTE_DTYPE.names or ())])
 
 DTYPES = ("float32", "float16", "complex64")
 FILTERS: Mapping[str, int | None] = {"none": None, "gzip": 1, "lzf": 32000, "zstd": 32015}
@@ -62,7 +59,6 @@ UNDERFLOW = "underflow"
 
 _EXAMPLE_BYTES = 4 * 2**20
 _FRAMES_BYTES = 2**18
-_SHARD_NAME = re.compile(r"shard-\d{5,9}\.h5", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class ClipRow:
 
     id: unique in the dataset. path, source_sample_rate: of the audio file, Hz.
     n_samples: of its waveform as it was transformed, without padding.
-    notes: structured, with the fields of NOTE_FIELDS, or None.
+    notes: structured, with the fields of NOTE_DTYPE, or None.
     """
 
     id: str
@@ -127,23 +123,19 @@ class FailedClip:
     reason: str
 
 
-def shard_path(folder: Path, number: int) -> Path:
-    """Where shard ``number`` of a folder stands."""
-    return folder / f"shard-{number:05d}.h5"
+@dataclass(frozen=True)
+class ShardEntry:
+    """One shard in the index. clips: rows. failed: clips without one. size: bytes. sha256: in hex."""
 
-
-def shard_paths(folder: Path) -> list[Path]:
-    """The shards in a folder, in order."""
-    return sorted(path for path in folder.iterdir() if is_shard_name(path.name))
-
-
-def is_shard_name(name: str) -> bool:
-    """Whether a file of this name is a shard; false for anything that leads out of its folder."""
-    return _SHARD_NAME.fullmatch(name) is not None
+    name: str
+    clips: int
+    failed: int
+    size: int
+    sha256: str
 
 
 def name_fault(name: str) -> str | None:
-    """Why ``name`` cannot name a specgram or a label in HDF5, or None."""
+    """Return why ``name`` cannot name a specgram or a label in HDF5, or None."""
     if not name or name in (".", "..") or any(sign in name for sign in "/\0"):
         return f"{name!r} cannot be a name in HDF5; use letters, digits, '-', '_' and '.'"
     try:

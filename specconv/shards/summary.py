@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from specconv.errors import ShardError
 from specconv.shards import layout
+from specconv.shards.formats import open_shard, shard_names
 from specconv.shards.index import read_index
-from specconv.shards.layout import SpecgramSpec, shard_paths
-from specconv.shards.opening import open_shard
+from specconv.shards.layout import SpecgramSpec
+from specconv.storage import StoreLike, open_store
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FolderSummary:
     notes: how many in all, None if the dataset has none.
     """
 
-    folder: Path
+    folder: str
     finished: bool
     dataset: str | None
     created: str | None
@@ -62,10 +62,11 @@ class FolderSummary:
     notes: int | None
 
 
-def summary(folder: Path) -> FolderSummary:
+def summary(place: StoreLike) -> FolderSummary:
     """Describe a folder of shards. Raises ShardError, also for shards that disagree in what they hold."""
-    index = read_index(folder)
-    names = [entry.name for entry in index.shards] if index else [path.name for path in shard_paths(folder)]
+    store = open_store(place)
+    index, folder = read_index(store), store.where()
+    names = [entry.name for entry in index.shards] if index else shard_names(store)
     if not names:
         raise ShardError(f"{folder} holds no shards; give the --out folder of a conversion")
     specs: dict[str, SpecgramSpec] = {}
@@ -77,9 +78,9 @@ def summary(folder: Path) -> FolderSummary:
     clips = failed = size = notes = 0
     has_notes, hours, config = False, 0.0, ""
     for name in names:
-        with open_shard(folder / name) as shard:
+        with open_shard(store, name) as shard:
             if specs and set(specs) != set(shard.names):
-                raise ShardError(f"{shard.path} holds other transforms than {names[0]}; run specconv verify")
+                raise ShardError(f"{shard.where} holds other transforms than {names[0]}; run specconv verify")
             clips, failed, size = clips + shard.n_clips, failed + len(shard.failures), size + shard.size
             config = shard.config
             samples = sum(shard.clips("n_samples"))
@@ -119,16 +120,17 @@ def summary(folder: Path) -> FolderSummary:
     )
 
 
-def underflow_shares(paths: Iterable[Path]) -> dict[str, float]:
+def underflow_shares(place: StoreLike, names: Iterable[str]) -> dict[str, float]:
     """The share of each transform's values in these shards that are too small for float16. Raises ShardError."""
     lost, n_values = Counter[str](), Counter[str]()
-    for path in paths:
-        with open_shard(path) as shard:
-            for name in shard.names:
-                specgrams = shard.specgrams(name)
+    store = open_store(place)
+    for name in names:
+        with open_shard(store, name) as shard:
+            for transform in shard.names:
+                specgrams = shard.specgrams(transform)
                 if specgrams.n_underflow is not None:
-                    lost[name] += specgrams.n_underflow
-                    n_values[name] += specgrams.n_frames * specgrams.spec.n_bins
+                    lost[transform] += specgrams.n_underflow
+                    n_values[transform] += specgrams.n_frames * specgrams.spec.n_bins
     return {name: lost[name] / n for name, n in n_values.items() if n}
 
 

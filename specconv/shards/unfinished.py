@@ -5,20 +5,17 @@ A conversion writes it before its first shard and removes it once the index is t
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from specconv.errors import OutputError, ShardError
-from specconv.shards.durable import output_error, write_durably
-from specconv.shards.layout import shard_path, shard_paths
-from specconv.shards.lock import writers
-from specconv.shards.process import Process
-from specconv.shards.regular import regular_file
+from specconv.errors import ShardError
+from specconv.shards.formats import shard_name, shard_names
+from specconv.storage import LockOwner, Store, StoreLike, open_store
 
 UNFINISHED_NAME = "unfinished.json"
 MOST_SHARDS = 10_000_000
@@ -48,43 +45,38 @@ class Remaining:
 
     plan: Unfinished | None
     missing: tuple[int, ...]
-    writers: Mapping[str, Process]
+    writers: Mapping[str, LockOwner]
 
 
 _UNFINISHED = TypeAdapter(Unfinished)
 
 
-def write_unfinished(folder: Path, plan: Unfinished) -> None:
-    """Raises OutputError."""
-    write_durably(folder / UNFINISHED_NAME, (json.dumps(asdict(plan), indent=1) + "\n").encode())
+def write_unfinished(place: StoreLike, plan: Unfinished) -> None:
+    """Write what a folder shall hold. Raises OutputError."""
+    open_store(place).put(UNFINISHED_NAME, (json.dumps(asdict(plan), indent=1) + "\n").encode())
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Raises OutputError."""
-    path = folder / UNFINISHED_NAME
+def remove_unfinished(place: StoreLike) -> None:
+    """Remove that file again. Raises OutputError."""
+    open_store(place).delete(UNFINISHED_NAME)
+
+
+def remaining(place: StoreLike) -> Remaining:
+    """Return what is missing in a folder that has no index. Raises ShardError for a folder that cannot be read."""
+    store = open_store(place)
+    plan = _read(store)
     try:
-        path.unlink(missing_ok=True)
+        there = set(shard_names(store))
+        missing = [n for n in range(plan.shards if plan else 0) if shard_name(n) not in there]
+        return Remaining(plan, tuple(missing), store.writers())
     except OSError as error:
-        raise output_error(path, error) from error
+        raise ShardError(f"{store.where()} cannot be read: {error.strerror}") from error
 
 
-def remaining(folder: Path) -> Remaining:
-    """What is missing in a folder that has no index. Raises ShardError for a folder that cannot be read."""
-    plan = _read(folder / UNFINISHED_NAME)
-    there = {path.name for path in shard_paths(folder)}
-    missing = [n for n in range(plan.shards if plan else 0) if shard_path(folder, n).name not in there]
+def _read(store: Store) -> Unfinished | None:
+    """Return the plan; None also for a damaged file, which the next run writes anew."""
     try:
-        return Remaining(plan, tuple(missing), writers(folder))
-    except (OSError, OutputError) as error:
-        raise ShardError(str(error)) from error
-
-
-def _read(path: Path) -> Unfinished | None:
-    """None also for a damaged file: the next run writes it anew."""
-    if not path.exists():
-        return None
-    try:
-        regular_file(path)
-        return _UNFINISHED.validate_json(path.read_bytes())
-    except (OSError, ShardError, ValidationError):
+        with contextlib.closing(store.open(UNFINISHED_NAME)) as file:
+            return _UNFINISHED.validate_json(file.read() or b"")
+    except (OSError, ValidationError):
         return None

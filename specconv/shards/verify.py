@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from specconv.errors import Fault, ShardError
-from specconv.shards.index import INDEX_NAME, Index, IndexedSpecgram, ShardEntry, digest, read_index
-from specconv.shards.layout import CLIP_COLUMNS, shard_paths
-from specconv.shards.opening import Shard, open_shard
-from specconv.shards.regular import regular_file
+from specconv.shards.formats import Shard, open_shard, shard_names
+from specconv.shards.index import INDEX_NAME, Index, IndexedSpecgram, check_folder, read_index, shard_sha256
+from specconv.shards.layout import CLIP_COLUMNS, ShardEntry
 from specconv.shards.unfinished import Remaining, remaining
-from specconv.storage import local_path
+from specconv.storage import Store, StoreLike, open_store
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class VerifyReport:
     remaining: what the folder lacks, None if it has an index. That another process is writing it is no fault.
     """
 
-    folder: Path
+    folder: str
     shards: int
     clips: int
     size: int
@@ -38,7 +36,7 @@ class VerifyReport:
     remaining: Remaining | None
 
 
-def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> VerifyReport:
+def verify(place: StoreLike, *, progress: Callable[[str], None] | None = None) -> VerifyReport:
     """Check every byte and every structure of a folder; ``progress`` is told each shard's name before.
 
     Raises ShardError only if there is no folder.
@@ -46,50 +44,50 @@ def verify(folder: Path, *, progress: Callable[[str], None] | None = None) -> Ve
     faults: list[Fault] = []
     index: Index | None = None
     lacking: Remaining | None = None
-    if not local_path(folder).is_dir():
-        raise ShardError(f"{folder} is not a folder; give the --out folder of a conversion")
+    store = open_store(place)
+    check_folder(store)
     try:
-        index = read_index(folder)
+        index = read_index(store)
         if index is None:
-            lacking = remaining(folder)
+            lacking = remaining(store)
             if not lacking.writers:
                 faults.append(Fault(INDEX_NAME, "missing: the conversion did not finish; run the same command again"))
     except ShardError as error:
-        faults.append(_fault(folder / INDEX_NAME, error))
+        faults.append(_fault(store, INDEX_NAME, error))
     entries = {entry.name: entry for entry in index.shards} if index else {}
-    found = {path.name for path in shard_paths(folder)}
+    found = set(shard_names(store))
     clips = size = 0
     for name in sorted(found | set(entries)):
         if progress is not None:
             progress(name)
-        path, entry = folder / name, entries.get(name)
+        entry = entries.get(name)
         try:
-            _check_file(path, entry, indexed=index is not None)
-            with open_shard(path) as shard:
+            _check_file(store, name, entry, indexed=index is not None)
+            with open_shard(store, name) as shard:
                 clips, size = clips + shard.n_clips, size + shard.size
-                faults += [_fault(path, error) for error in _check_inside(shard)]
+                faults += [_fault(store, name, error) for error in _check_inside(shard)]
                 if index and entry:
                     faults += [Fault(name, sentence) for sentence in _compare(shard, entry, index)]
         except ShardError as error:
-            faults.append(_fault(path, error))
-    return VerifyReport(folder, len(found), clips, size, tuple(faults), lacking)
+            faults.append(_fault(store, name, error))
+    return VerifyReport(store.where(), len(found), clips, size, tuple(faults), lacking)
 
 
-def _check_file(path: Path, entry: ShardEntry | None, *, indexed: bool) -> None:
-    if not path.exists():
-        raise ShardError(f"{path}: missing; restore it, or convert again")
-    size = regular_file(path)
+def _check_file(store: Store, name: str, entry: ShardEntry | None, *, indexed: bool) -> None:
+    path = store.where(name)
+    try:
+        size = store.size(name)
+    except FileNotFoundError:
+        raise ShardError(f"{path}: missing; restore it, or convert again") from None
+    except OSError as error:
+        raise ShardError(f"{path}: cannot be read: {error.strerror}") from error
     if entry is None:
         if indexed:
             raise ShardError(f"{path}: not in the index; remove it, or convert again")
         return
     if size != entry.size:
         raise ShardError(f"{path}: {size} bytes, not the {entry.size} of the index; restore it, or convert again")
-    try:
-        with path.open("rb", buffering=0) as file:
-            found = digest(file)
-    except OSError as error:
-        raise ShardError(f"{path}: cannot be read: {error.strerror}") from error
+    found = shard_sha256(store, name)
     if found != entry.sha256:
         raise ShardError(
             f"{path}: its bytes have changed: its SHA-256 is {found}, the index says {entry.sha256}; "
@@ -119,7 +117,7 @@ def _fails(check: Callable[[], object]) -> ShardError | None:
 def _check_specgrams(shard: Shard, name: str) -> None:
     for block in shard.specgrams(name).blocks():
         if not np.isfinite(block).all():
-            raise ShardError(f"{shard.path}: /specgrams/{name}/values: not finite (NaN or infinity); convert again")
+            raise ShardError(f"{shard.where}: /specgrams/{name}/values: not finite (NaN or infinity); convert again")
 
 
 def _compare(shard: Shard, entry: ShardEntry, index: Index) -> Iterator[str]:
@@ -145,5 +143,5 @@ def _compare(shard: Shard, entry: ShardEntry, index: Index) -> Iterator[str]:
             yield f"/specgrams/{name} is not as the index describes it; convert again"
 
 
-def _fault(path: Path, error: ShardError) -> Fault:
-    return Fault(path.name, str(error).removeprefix(str(path)).lstrip(": "))
+def _fault(store: Store, name: str, error: ShardError) -> Fault:
+    return Fault(name, str(error).removeprefix(store.where(name)).lstrip(": "))

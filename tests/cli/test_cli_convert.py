@@ -11,7 +11,8 @@ import soundfile
 from typer.testing import Result
 
 from specconv.errors import OutputError
-from specconv.shards import ShardDataset, ShardWriter, read_index, shard_paths
+from specconv.shards import ShardDataset, read_index, shard_paths
+from specconv.shards.hdf5.writer import Hdf5Writer
 
 Invoke = Callable[..., Result]
 
@@ -259,10 +260,10 @@ def test_a_single_fault_is_one_line(invoke: Invoke, tones: Path, tmp_path: Path)
 def test_a_disk_that_fails_in_mid_run_is_no_wrong_request(
     invoke: Invoke, tones: Path, mel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def close(_: ShardWriter) -> None:
+    def close(_: Hdf5Writer) -> None:
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr(ShardWriter, "close", close)
+    monkeypatch.setattr(Hdf5Writer, "close", close)
     result = invoke("convert", tones, "--config", mel, "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "Error: the disk is full" in result.stderr
@@ -281,10 +282,10 @@ def test_what_the_machine_lacks_is_no_bug(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def append(_: ShardWriter, *__: object) -> None:
+    def append(_: Hdf5Writer, *__: object) -> None:
         raise error
 
-    monkeypatch.setattr(ShardWriter, "append", append)
+    monkeypatch.setattr(Hdf5Writer, "append", append)
     result = invoke("convert", tones, "--config", mel, "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert said in result.stderr

@@ -129,7 +129,7 @@ def _serve() -> None:
     import resource
 
     import specconv.executors  # noqa: F401
-    from specconv.shards import ShardWriter  # noqa: F401 (loaded when first asked for)
+    from specconv.shards import create_shard  # noqa: F401 (loaded when first asked for)
 
     pipes: dict[int, int] = {}
     for line in sys.stdin:

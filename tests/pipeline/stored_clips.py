@@ -21,7 +21,7 @@ def stored(out: Path) -> dict[str, Specgrams]:
     """Every clip of a folder of shards: by its path below the audio, the specgrams by their names."""
     found: dict[str, Specgrams] = {}
     for path in shard_paths(out):
-        with open_shard(path) as shard:
+        with open_shard(path.parent, path.name) as shard:
             specgrams = {name: shard.specgrams(name) for name in shard.names}
             for row, clip in enumerate(shard.clips("path")):
                 assert clip not in found, f"{clip} is there twice"

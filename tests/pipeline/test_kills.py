@@ -15,7 +15,8 @@ from separate_runs import Runs, contents, until
 
 import specconv
 from specconv.errors import AudioError
-from specconv.shards import ShardWriter, open_shard, shard_paths
+from specconv.shards import open_shard, shard_paths
+from specconv.shards.hdf5.writer import Hdf5Writer
 
 KILLS = 12
 # Clips of a second are long and go in blocks, and what waits for their maximum goes through files without a name.
@@ -84,7 +85,7 @@ def test_an_interrupt_leaves_whole_shards_and_nothing_else(
     if ended.report is None:
         assert sorted(out.iterdir()) == finished
     for path in finished:
-        with open_shard(path) as shard:
+        with open_shard(path.parent, path.name) as shard:
             assert shard.n_clips + len(shard.failures) == 1
     assert runs.convert(clips, {**small, "shards": {"clips": 1}}, out).said == ""
     runs.convert(clips, {**small, "shards": {"clips": 1}}, tmp_path / "whole")
@@ -114,15 +115,15 @@ def test_a_shard_that_lacks_a_window_is_never_closed(
     clips: Path, small: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr("specconv.pipeline.shard.WINDOW_CLIPS", 2)  # two windows a shard
-    calls, append = [0], ShardWriter.append
+    calls, append = [0], Hdf5Writer.append
 
-    def fails_once(writer: ShardWriter, *arguments: Any) -> Any:
+    def fails_once(writer: Hdf5Writer, *arguments: Any) -> Any:
         calls[0] += 1
         if calls[0] == 4:  # the second window of the second shard
             raise error
         return append(writer, *arguments)
 
-    monkeypatch.setattr(ShardWriter, "append", fails_once)
+    monkeypatch.setattr(Hdf5Writer, "append", fails_once)
     out = tmp_path / "out"
     with pytest.raises(type(error), match=str(error)):
         specconv.convert(clips, small, out)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from specconv.shards import ClipRow, ShardEntry, ShardWriter, SpecgramSpec, write_index
-from specconv.shards.layout import NOTE_FIELDS, shard_path
+from specconv.notes import NOTE_DTYPE
+from specconv.shards import ClipRow, ShardEntry, ShardWriter, SpecgramSpec, create_shard, shard_name, write_index
 
 LABELS = {"root": str, "octave": int, "loudness": float}
 CONFIG = "transforms:\n- type: mel\n"
@@ -30,7 +30,7 @@ def make_spec(name: str = "mel", *, n_bins: int = 6, n_frames: int | None = 5, d
 
 
 def make_row(i: int, *, n_notes: int = 0) -> ClipRow:
-    notes = np.zeros(n_notes, NOTE_FIELDS)
+    notes = np.zeros(n_notes, NOTE_DTYPE)
     notes["onset_s"] = np.arange(n_notes) + i
     notes["offset_s"] = notes["onset_s"] + 0.5
     notes["pitch"], notes["velocity"], notes["instrument"] = 60 + i, 90, -1
@@ -53,7 +53,7 @@ def open_writer(path: Path, *specs: SpecgramSpec, **changes: Any) -> ShardWriter
         "config_yaml": CONFIG,
         "fingerprint": "0f",
     }
-    return ShardWriter(path, specs or (make_spec(),), **(given | changes))
+    return create_shard(path.parent, path.name, specs or (make_spec(),), **(given | changes))
 
 
 def n_frames_of(i: int, ragged: bool) -> int:
@@ -62,7 +62,7 @@ def n_frames_of(i: int, ragged: bool) -> int:
 
 def write_shard(folder: Path, number: int, clips: range, *, ragged: bool = False, **changes: Any) -> ShardEntry:
     spec = make_spec(n_frames=None if ragged else 5)
-    with open_writer(shard_path(folder, number), spec, **changes) as writer:
+    with open_writer(folder / shard_name(number), spec, **changes) as writer:
         rows = [make_row(i, n_notes=i % 3) for i in clips]
         writer.append(rows, {"mel": [make_values(i, n_frames_of(i, ragged)) for i in clips]})
         return writer.close()

@@ -17,27 +17,28 @@ from pathlib import Path
 import pytest
 from shard_makers import open_writer, write_shard
 
-from specconv.errors import OutputError
-from specconv.shards import (
-    open_shard,
-    read_entry,
-    read_fingerprint,
-    remove_leftovers,
-    shard_path,
-    shard_paths,
-    write_ledger,
-)
-from specconv.shards.durable import temporary_path, write_durably
-from specconv.shards.layout import FailedClip
+from specconv.errors import OutputError, ShardError
+from specconv.shards import FailedClip, open_shard, read_entry, shard_name, shard_paths, write_ledger
+from specconv.storage import FolderStore
+from specconv.storage.folder import remove_leftovers, temporary_path
 
 KILLS = 100
 N_SHARDS = 6
 
 
+def fingerprint(folder: Path, name: str) -> str | None:
+    """What a shard was made from; None if there is no whole shard."""
+    try:
+        with open_shard(folder, name) as shard:
+            return shard.fingerprint
+    except ShardError:
+        return None
+
+
 def convert(folder: Path) -> None:
     """As the pipeline does: shards that are whole are passed over."""
     for number in range(N_SHARDS):
-        if read_fingerprint(shard_path(folder, number)) != f"plan {number}":
+        if fingerprint(folder, shard_name(number)) != f"plan {number}":
             clips = range(40 * number, 40 * number + 40)
             write_shard(folder, number, clips, ragged=number % 2 == 0, fingerprint=f"plan {number}")
             failed = FailedClip(f"clip {number}", "decode", "broken")
@@ -110,8 +111,8 @@ def test_the_leftovers_of_a_living_process_or_another_host_stay(tmp_path: Path) 
 def test_no_fingerprint_of_what_is_no_whole_shard(tmp_path: Path, damage: str) -> None:
     entry = write_shard(tmp_path, 0, range(4))
     path = tmp_path / entry.name
-    assert read_fingerprint(path) == "0f"
-    assert read_entry(path) == entry
+    assert fingerprint(tmp_path, entry.name) == "0f"
+    assert read_entry(tmp_path, entry.name) == entry
     content = path.read_bytes()
     if damage == "absent":
         path.unlink()
@@ -122,7 +123,7 @@ def test_no_fingerprint_of_what_is_no_whole_shard(tmp_path: Path, damage: str) -
             "newer": content.replace(b"specconv-shard", b"specconv-sha2d"),
         }
         path.write_bytes(changed[damage])
-    assert read_fingerprint(path) is None
+    assert fingerprint(tmp_path, entry.name) is None
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_full_disk_is_said_and_finished_shards_are_kept(small_disk: Path, n_fr
     assert "shard-00001.h5: cannot be written: No space left on device" in message
     assert "free some space, then run the same command again: finished shards are kept" in message
     assert names == "['shard-00000.h5']"
-    with open_shard(small_disk / "shard-00000.h5") as shard:
+    with open_shard(small_disk, "shard-00000.h5") as shard:
         assert shard.n_clips == 4
 
 
@@ -202,19 +203,19 @@ BREAK = """
     from pathlib import Path
     from shard_makers import make_row, make_spec, make_values, open_writer
     from specconv.errors import OutputError
-    from specconv.shards.sink import Sink
+    from specconv.shards.hdf5.files import OutputFile
 
     folder, failure = Path(sys.argv[1]), {"OSError": OSError(errno.EIO, "x"), "KeyboardInterrupt": KeyboardInterrupt()}
-    sink_write, left = Sink._write_all, 0
+    output_write, left = OutputFile._write_all, 0
 
     def write(self, content):
         global left
         left -= 1
         if left == 0:
             raise failure[sys.argv[2]]
-        sink_write(self, content)
+        output_write(self, content)
 
-    Sink._write_all = write
+    OutputFile._write_all = write
     survived = 0
     for after in range(1, 200):
         left = after
@@ -246,7 +247,7 @@ LEAVE_OPEN = """
     folder = write_folder(Path(sys.argv[1]) / "out")
     data = ShardDataset(folder, "mel")
     data[0]
-    specgrams = open_shard(folder / "shard-00002.h5").specgrams("mel")
+    specgrams = open_shard(folder, "shard-00002.h5").specgrams("mel")
     writer = open_writer(folder / "shard-00003.h5")
     for thing in (data, specgrams, writer):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))  # never collected, as in a worker that is told to stop
@@ -288,7 +289,7 @@ def test_a_forked_child_leaves_an_open_shard_to_its_parent(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("number", "cure"),
-    [(errno.ENOSPC, "MiB free"), (errno.EIO, "the disk fails"), (errno.EROFS, "mounted read-only")],
+    [(errno.ENOSPC, "B free"), (errno.EIO, "the disk fails"), (errno.EROFS, "mounted read-only")],
 )
 def test_a_failing_flush_is_a_failing_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
@@ -300,7 +301,7 @@ def test_a_failing_flush_is_a_failing_shard(
     with pytest.raises(OutputError, match=cure):
         write_shard(tmp_path, 0, range(4))
     with pytest.raises(OutputError, match=cure):
-        write_durably(tmp_path / "index.json", b"{}")
+        FolderStore(tmp_path).put("index.json", b"{}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -322,7 +323,7 @@ def test_the_file_is_flushed_before_it_has_its_name_and_the_folder_after(
     monkeypatch.setattr(os, "fsync", logged_fsync)
     monkeypatch.setattr(Path, "replace", logged_replace)
     write_shard(tmp_path, 0, range(4))
-    write_durably(tmp_path / "index.json", b"{}")
+    FolderStore(tmp_path).put("index.json", b"{}")
     assert events == ["flush .part", "rename", "flush folder"] * 2
 
 

@@ -18,8 +18,8 @@ from shard_makers import CONFIG, LABELS, make_spec, write_folder, write_shard
 
 from specconv.errors import ShardError
 from specconv.shards import ShardDataset, open_shard, read_entry, read_index, summary, verify, write_index
-from specconv.shards.durable import write_durably
 from specconv.shards.layout import STORED_NOTE
+from specconv.storage import FolderStore
 
 Craft = Callable[[h5py.File, Path], None]
 
@@ -286,7 +286,7 @@ def index_anew(folder: Path) -> None:
         )
         text = (folder / "index.json").read_text()
         text = text.replace(entry.sha256, forged.sha256).replace(f'"size": {entry.size}', f'"size": {forged.size}')
-        write_durably(folder / "index.json", text.encode())
+        FolderStore(folder).put("index.json", text.encode())
 
 
 def error_of(call: Callable[[], object]) -> str | None:
@@ -391,7 +391,7 @@ def test_what_is_no_hdf5_is_said(tmp_path: Path) -> None:
         write_folder(folder)
         (folder / "shard-00000.h5").write_bytes(content)
         with pytest.raises(ShardError, match=r"shard-00000\.h5: cannot be opened: .*restore it, or convert again"):
-            open_shard(folder / "shard-00000.h5")
+            open_shard(folder, "shard-00000.h5")
         check_every_door(folder, "cannot be opened: ")
 
 
@@ -414,7 +414,7 @@ def test_only_ordinary_files_of_the_folder_are_opened(tmp_path: Path, outside: t
         path.unlink()
         make()
         with pytest.raises(ShardError, match=message):
-            open_shard(path)
+            open_shard(path.parent, path.name)
         with pytest.raises(ShardError, match=message):
             summary(folder)
         with pytest.raises(ShardError, match=message):
@@ -466,7 +466,7 @@ def test_silence_compresses_further_than_anything_and_still_opens(tmp_path: Path
         with open_writer(path, make_spec(n_bins=512, n_frames=2048), compression=compression) as writer:
             writer.append([make_row(0)], {"mel": np.zeros((1, 512, 2048), np.float32)})
             writer.close()
-        with open_shard(path) as shard:
+        with open_shard(path.parent, path.name) as shard:
             assert not shard.specgrams("mel").read(0).any()
 
 
@@ -477,7 +477,7 @@ def test_no_file_lock_is_asked_for(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(OSError, match="unable to lock file"):
             h5py.File(tmp_path / entry.name, "r", locking=True)
-        assert read_entry(tmp_path / entry.name) == entry
+        assert read_entry(tmp_path, entry.name) == entry
 
 
 def test_collections_of_strings_that_lead_nowhere(tmp_path: Path) -> None:
@@ -493,7 +493,7 @@ def test_collections_of_strings_that_lead_nowhere(tmp_path: Path) -> None:
     for at, wrong in ((place + 8, 0), (place + 8, 2**63), (start + 8, 8), (start + 8, 2**62)):
         path.write_bytes(whole[:at] + wrong.to_bytes(8, "little") + whole[at + 8 :])
         with pytest.raises(ShardError, match=f"the collection of strings at byte {start}"):
-            open_shard(path)
+            open_shard(path.parent, path.name)
 
 
 def test_a_table_of_chunks_that_nobody_could_count(tmp_path: Path) -> None:
@@ -526,7 +526,7 @@ def test_another_kind_of_hdf5_is_refused(tmp_path: Path) -> None:
     with h5py.File(path, "w", libver="earliest") as file:
         file.attrs["format"] = "specconv-shard"
     with pytest.raises(ShardError, match="cannot be opened: it is HDF5, but not as specconv writes it"):
-        open_shard(path)
+        open_shard(path.parent, path.name)
 
 
 def test_a_folder_made_by_hand(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ CALLS = {
     "convert, out as Path": lambda: specconv.convert("audio", {"transforms": [{"type": "mel"}]}, Path(ADDRESS)),
     "make_demo": lambda: make_demo(ADDRESS),
     "read_index": lambda: read_index(Path(ADDRESS)),
-    "open_shard": lambda: open_shard(Path(ADDRESS)),
+    "open_shard": lambda: open_shard(Path(ADDRESS), "shard-00000.h5"),
     "verify": lambda: verify(Path(ADDRESS)),
 }
 

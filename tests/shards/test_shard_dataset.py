@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, default_collate
 
 import specconv
 from specconv.errors import ShardError
-from specconv.shards import ShardDataset, collate, reader, write_index
-from specconv.shards.layout import NOTE_FIELDS
+from specconv.notes import NOTE_DTYPE
+from specconv.shards import ShardDataset, collate, dataset, write_index
 
 
 def shard_descriptors(folder: Path) -> list[int]:
@@ -67,7 +67,7 @@ def test_every_clip_comes_back_with_its_labels(tmp_path: Path, ragged: bool, com
         np.testing.assert_array_equal(specgram.numpy(), make_values(i, n_frames_of(i, ragged)))
         row = make_row(i, n_notes=i % 3)
         notes = labels.pop("notes")
-        assert notes.dtype == NOTE_FIELDS
+        assert notes.dtype == NOTE_DTYPE
         np.testing.assert_array_equal(notes, row.notes)
         assert labels == {"id": row.id, **row.labels}
         assert {field: type(value) for field, value in labels.items()} == {"id": str, **LABELS}
@@ -141,7 +141,7 @@ def test_types(tmp_path: Path, dtype: str) -> None:
 def test_nothing_is_opened_before_it_is_asked_for_and_never_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_OPEN_FILES", 3)
+    monkeypatch.setattr(dataset, "_OPEN_FILES", 3)
     folder = write_many(tmp_path / "out", n_shards=8, clips=2)
     data = ShardDataset(folder, "mel")
     assert open_files(folder) == 0
@@ -203,7 +203,7 @@ def test_a_forked_process_does_not_move_in_the_files_of_its_parent(tmp_path: Pat
 
 
 def test_threads_share_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_OPEN_FILES", 2)
+    monkeypatch.setattr(dataset, "_OPEN_FILES", 2)
     data = ShardDataset(write_many(tmp_path / "out", n_shards=5, clips=4), "mel")
     wrong: list[object] = []
 

@@ -8,12 +8,10 @@ fault is a ShardError that names the file and the key in it.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import h5py
@@ -21,8 +19,8 @@ import numpy as np
 
 from specconv.errors import ShardError
 from specconv.shards import layout
-from specconv.shards.guarded_file import GuardedFile
-from specconv.shards.regular import regular_file
+from specconv.shards.hdf5.files import InputFile
+from specconv.storage import Store
 
 T = TypeVar("T")
 
@@ -47,17 +45,21 @@ _WHAT_HDF5_RAISES = (
 
 
 @dataclass(frozen=True)
-class Access:
-    """An open file. size: bytes."""
+class CheckedFile:
+    """An open file. where: its address, for messages."""
 
-    path: Path
+    where: str
     file: h5py.File
-    guarded: GuardedFile
-    size: int
+    input: InputFile
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.input.size
 
     def close(self) -> None:
         self.file.close()
-        self.guarded.close()
+        self.input.close()
 
     def names(self, group: h5py.Group, key: str) -> tuple[str, ...]:
         """What a group holds."""
@@ -98,7 +100,7 @@ class Access:
             offset = dataset.id.get_offset()
             if offset is None:
                 raise self.error(key, "not in one piece")
-            places = np.frombuffer(self.guarded.read_at(offset, dataset.shape[0] * _PLACE.itemsize), _PLACE)
+            places = np.frombuffer(self.input.read_at(offset, dataset.shape[0] * _PLACE.itemsize), _PLACE)
             if places["length"].sum(dtype=np.uint64) > self.size:
                 raise self.error(key, "its strings are longer than the file; it is damaged")
             return [text.decode("utf-8", "surrogateescape") for text in dataset[()].tolist()]
@@ -121,11 +123,11 @@ class Access:
             return value
 
     def error(self, key: str, message: str) -> ShardError:
-        return ShardError(f"{self.path}: {key}: {message}")
+        return ShardError(f"{self.where}: {key}: {message}")
 
     def reading(self, key: str) -> AbstractContextManager[None]:
         """Turns what HDF5 raises inside into a ShardError."""
-        return reading(f"{self.path}: {key}")
+        return reading(f"{self.where}: {key}")
 
     def _child(self, parent: h5py.Group, name: str, key: str, kind: type[T]) -> T:
         with self.reading(key):
@@ -155,17 +157,21 @@ class Access:
         return compression
 
 
-def open_file(path: Path) -> Access:
-    """Open an ordinary HDF5 file of the folder itself. Raises ShardError."""
-    size = regular_file(path)
-    with contextlib.ExitStack() as opened:
-        try:
-            guarded = opened.enter_context(contextlib.closing(GuardedFile(path)))
-            file = h5py.File(guarded, "r", rdcc_nbytes=_CHUNK_CACHE)
-        except _WHAT_HDF5_RAISES as error:
-            raise ShardError(f"{path}: cannot be opened: {_first_line(error)}; restore it, or convert again") from error
-        opened.pop_all()
-        return Access(path, file, guarded, size)
+def open_file(store: Store, name: str) -> CheckedFile:
+    """Open an HDF5 file of a store. Raises ShardError."""
+    where = store.where(name)
+    try:
+        source = InputFile(store, name)
+    except OSError as error:
+        found = f"cannot be read: {error.strerror}" if error.strerror else f"cannot be opened: {error}"
+        raise ShardError(f"{where}: {found}; restore it, or convert again") from error
+    try:
+        return CheckedFile(where, h5py.File(source, "r", rdcc_nbytes=_CHUNK_CACHE), source)
+    except BaseException as error:
+        source.close()
+        if not isinstance(error, _WHAT_HDF5_RAISES):
+            raise
+        raise ShardError(f"{where}: cannot be opened: {_first_line(error)}; restore it, or convert again") from error
 
 
 @contextmanager

@@ -1,17 +1,16 @@
-"""Writing one shard: under a temporary name, flushed, hashed, renamed.
+"""Writing a shard that is an HDF5 file.
 
-    with ShardWriter(path, specs, label_fields={"root": str}, has_notes=False, ...) as writer:
+    with create_shard(folder, shard_name(0), specs, label_fields={"root": str}, has_notes=False, ...) as writer:
         failed = writer.append(rows, {"mel": values})    # (n, n_bins, n_frames)
         entry = writer.close()
 
-Leaving the block without ``close``, or by an exception, leaves nothing behind.
+HDF5 writes into a local file, which the store publishes when it is whole.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -20,29 +19,23 @@ import numpy as np
 
 from specconv.errors import OutputError
 from specconv.shards import layout
-from specconv.shards.durable import output_error, replace, temporary_path
-from specconv.shards.frames import FixedValues, Frames, RaggedValues, Values
-from specconv.shards.index import ShardEntry
-from specconv.shards.layout import ClipRow, FailedClip, SpecgramSpec
-from specconv.shards.rows import Rows
-from specconv.shards.sink import Sink
-from specconv.shards.timeless import create_file, create_group
+from specconv.shards.hdf5.columns import Columns
+from specconv.shards.hdf5.files import OutputFile, create_file, create_group
+from specconv.shards.hdf5.values import FixedValues, Frames, RaggedValues, Values
+from specconv.shards.layout import ClipRow, FailedClip, ShardEntry, SpecgramSpec
+from specconv.storage import Store
 
 
-class ShardWriter:
-    """One shard in the making.
+class Hdf5Writer:
+    """A shard that is being written; the contract is `specconv.shards.formats.ShardWriter`.
 
-    path: its final name. specs: what it holds of every clip. label_fields: types (str, int, float) of the
-    labels of every clip. fingerprint: any string that stands for what the shard is made from; a later run
-    compares it.
-    compression: none, gzip, lzf or zstd.
-    Raises OutputError where the file cannot be written, ValueError for rows or specgrams that do not fit the
-    specs.
+    Parameters and errors are those of `specconv.shards.formats.create_shard`.
     """
 
     def __init__(
         self,
-        path: Path,
+        store: Store,
+        name: str,
         specs: Sequence[SpecgramSpec],
         *,
         label_fields: Mapping[str, type],
@@ -54,20 +47,19 @@ class ShardWriter:
         _check_names([spec.name for spec in specs])
         _check_names(list(label_fields))
         filters = _filters(compression)
-        self.path, self._specs = path, tuple(specs)
+        self.name, self._specs = name, tuple(specs)
         self._config, self._fingerprint = config_yaml, fingerprint
-        self._rows = Rows(label_fields, has_notes)
+        self._columns = Columns(label_fields, has_notes)
         self._values: dict[str, Values] = {}
         self._underflow = Counter[str]()
-        self._temporary = temporary_path(path)
-        self._sink = Sink(self._temporary, path)
+        self._output = OutputFile(store.create(name))
         self._file: h5py.File | None = None
         try:
-            self._file = create_file(self._sink)
+            self._file = create_file(self._output)
             specgrams = create_group(self._file, "specgrams")
             for spec in self._specs:
                 self._values[spec.name] = _create(specgrams, spec, filters)
-            self._sink.check()
+            self._output.check()
         except BaseException:
             self._abandon()
             raise
@@ -83,7 +75,7 @@ class ShardWriter:
         stored: dict[str, Frames | Sequence[Frames]] = {}
         reasons: dict[int, str] = {}
         for row in rows:
-            self._rows.check(row)
+            self._columns.check(row)
         for spec in self._specs:
             clips = specgrams[spec.name]
             _check_shapes(spec, clips, len(rows))
@@ -94,8 +86,8 @@ class ShardWriter:
         for name, clips in stored.items():
             self._underflow[name] += sum(_underflow(specgrams[name][i], clips[i]) for i in kept)
             self._values[name].append(clips if not reasons else [clips[i] for i in kept])
-        self._rows.append([rows[i] for i in kept])
-        self._sink.check()
+        self._columns.append([rows[i] for i in kept])
+        self._output.check()
         return tuple(self.fail(rows[i].path, "write", reason) for i, reason in sorted(reasons.items()))
 
     def append_long(self, row: Callable[[], ClipRow], blocks: Iterable[Mapping[str, Frames]]) -> tuple[FailedClip, ...]:
@@ -110,7 +102,7 @@ class ShardWriter:
         try:
             reason = self._extend(blocks, underflow)
             complete = row()
-            self._rows.check(complete)
+            self._columns.check(complete)
         except BaseException:
             self._forget()
             raise
@@ -120,44 +112,39 @@ class ShardWriter:
         for values in self._values.values():
             values.end()
         self._underflow += underflow
-        self._rows.append([complete])
-        self._sink.check()
+        self._columns.append([complete])
+        self._output.check()
         return ()
 
     def fail(self, path: str, stage: str, reason: str) -> FailedClip:
         """Record a clip of this shard that could not be made."""
         failed = FailedClip(path, stage, reason)
-        self._rows.failures.append(failed)
+        self._columns.failures.append(failed)
         return failed
 
     def close(self) -> ShardEntry:
         """Finish the shard: it has its final name, on disk. Returns its line of the index."""
         if self._file is None:
-            raise ValueError(f"{self.path} is already closed")
+            raise ValueError(f"{self.name} is already closed")
         try:
             for values in self._values.values():
                 values.finish()
             for spec in self._specs:
                 if spec.dtype == "float16":
                     self._file[f"specgrams/{spec.name}"].attrs[layout.UNDERFLOW] = self._underflow[spec.name]
-            self._rows.write(self._file)
+            self._columns.write(self._file)
             self._file.attrs["format"] = layout.FORMAT
             self._file.attrs["format_version"] = layout.FORMAT_VERSION
             self._file.attrs["config"] = self._config
             self._file.attrs["fingerprint"] = self._fingerprint
             self._file.attrs["complete"] = True
             self._file.close()
-            size, sha256 = self._sink.finish()
-            replace(self._temporary, self.path)
-            for left in self.path.parent.glob(f".{self.path.name}.*.part"):  # by a run killed on another host
-                left.unlink(missing_ok=True)
-        except OSError as error:
-            raise output_error(self.path, error) from error
+            size, sha256 = self._output.commit()
         finally:
             self._abandon()
-        return ShardEntry(self.path.name, len(self._rows), len(self._rows.failures), size, sha256)
+        return ShardEntry(self.name, len(self._columns), len(self._columns.failures), size, sha256)
 
-    def __enter__(self) -> ShardWriter:
+    def __enter__(self) -> Hdf5Writer:
         return self
 
     def __exit__(
@@ -177,7 +164,7 @@ class ShardWriter:
                     return _reason(spec, frames)
                 underflow[spec.name] += _underflow(frames, stored)
                 self._values[spec.name].extend(stored)
-            self._sink.check()
+            self._output.check()
         for values in self._values.values():
             values.check()
         return None
@@ -188,11 +175,11 @@ class ShardWriter:
 
     def _abandon(self) -> None:
         """Let go of the file, and of what has no final name."""
-        self._sink.discard()
+        self._output.discard()
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._sink.remove()
+        self._output.remove()
 
 
 def _check_names(names: Sequence[str]) -> None:

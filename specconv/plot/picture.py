@@ -24,11 +24,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from specconv.errors import Fault, ParameterError, ShardError
-from specconv.shards.durable import output_error
-from specconv.shards.index import read_index
+from specconv.messages import printable
+from specconv.shards import ShardDataset, read_index
 from specconv.shards.layout import UNKNOWN_LABELS
-from specconv.shards.reader import ShardDataset
-from specconv.storage import local_path
+from specconv.storage import local_path, output_error
 
 FORMATS = (".png", ".pdf", ".svg")
 RANGE_DB = 80.0  # shown below the maximum
@@ -272,11 +271,7 @@ def _named(data: ShardDataset, row: int) -> list[str]:
         for name, value in labels.items()
         if name not in ("id", "notes") and value not in UNKNOWN_LABELS
     ]
-    return [_printable(line) for line in (str(labels["id"]), ", ".join(words)) if line]
-
-
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return [printable(line) for line in (str(labels["id"]), ", ".join(words)) if line]
 
 
 def _shortened(text: str, most: int) -> str:

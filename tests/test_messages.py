@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from specconv.cli.harmless import lines, one_line
+from specconv.messages import printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ from specconv.cli.harmless import lines, one_line
     ],
 )
 def test_what_cannot_be_seen_is_spelled_out(text: str, told: str) -> None:
-    assert one_line(text) == told
-    assert one_line(told) == told
+    assert printable(text) == told
+    assert printable(told) == told
 
 
 def test_lines_stay_lines() -> None:
-    assert lines("one\n  two\x07\n") == "one\n  two\\x07\n"
+    assert printable_lines("one\n  two\x07\n") == "one\n  two\\x07\n"

@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from specconv.errors import ShardError
+from specconv.notes import NOTE_DTYPE
 from specconv.shards import layout
-from specconv.shards.index import ShardEntry, read_index
-from specconv.shards.opening import Shard, open_shard
-from specconv.storage import local_path
+from specconv.shards.formats import Shard, open_shard
+from specconv.shards.index import read_index
+from specconv.shards.layout import ShardEntry
+from specconv.storage import Store, StoreLike, local_path, open_store
 
 Labels = dict[str, Any]
 Sample = tuple[Tensor, Labels]
@@ -44,15 +46,19 @@ class ShardDataset(Dataset[Sample]):
     checks every byte. Raises ShardError.
     """
 
-    def __init__(self, folder: str | Path, name: str) -> None:
-        self.folder, self.name = local_path(folder).absolute(), name  # a worker may have another working directory
-        index = read_index(self.folder)
+    def __init__(self, folder: StoreLike, name: str) -> None:
+        # A worker may have another working directory.
+        self.folder = local_path(folder).absolute() if isinstance(folder, (str, Path)) else folder
+        self.name, self._store = name, open_store(self.folder)
+        index = read_index(self._store)
         if index is None:
             raise ShardError(
-                f"{self.folder} has no index.json: its conversion did not finish; run the same command again"
+                f"{self._store.where()} has no index.json: its conversion did not finish; run the same command again"
             )
         if name not in index.specgrams:
-            raise ShardError(f"{self.folder}: no transform named {name!r}; there are {', '.join(index.specgrams)}")
+            raise ShardError(
+                f"{self._store.where()}: no transform named {name!r}; there are {', '.join(index.specgrams)}"
+            )
         specgram = index.specgrams[name]
         self.sample_rate = specgram.sample_rate
         self.hop_length = specgram.hop_length
@@ -85,10 +91,10 @@ class ShardDataset(Dataset[Sample]):
         """
         if field not in (*self.label_names, *layout.CLIP_COLUMNS):
             known = ", ".join((*self.label_names, *layout.CLIP_COLUMNS))
-            raise ShardError(f"{self.folder}: no label named {field!r}; there are {known}")
+            raise ShardError(f"{self._store.where()}: no label named {field!r}; there are {known}")
         columns: list[Any] = []
         for entry in self._entries:
-            with open_shard(self.folder / entry.name) as shard:
+            with open_shard(self._store, entry.name) as shard:
                 columns += shard.labels(field) if field in self.label_names else shard.clips(field)
         return np.array(columns)
 
@@ -97,7 +103,7 @@ class ShardDataset(Dataset[Sample]):
         """Of the bins, (n_bins,) Hz."""
         if not self._entries:
             return np.zeros(0)
-        with open_shard(self.folder / self._entries[0].name) as shard:
+        with open_shard(self._store, self._entries[0].name) as shard:
             return shard.specgrams(self.name).spec.center_frequencies
 
     def __getstate__(self) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class ShardDataset(Dataset[Sample]):
             if shard is None:
                 while len(self._files) >= _OPEN_FILES:
                     self._files.popitem(last=False)[1].close()
-                shard = self._files[number] = _OpenShard(self.folder, self._entries[number], self.name)
+                shard = self._files[number] = _OpenShard(self._store, self._entries[number], self.name)
             self._files.move_to_end(number)
             return shard.read(row)
 
@@ -139,8 +145,8 @@ class ShardDataset(Dataset[Sample]):
 class _OpenShard:
     """One open file, with the small things of its clips in memory."""
 
-    def __init__(self, folder: Path, entry: ShardEntry, name: str) -> None:
-        self._shard = open_shard(folder / entry.name)
+    def __init__(self, store: Store, entry: ShardEntry, name: str) -> None:
+        self._shard = open_shard(store, entry.name)
         try:
             _check_entry(self._shard, entry)
             self._specgrams = self._shard.specgrams(name)
@@ -179,14 +185,14 @@ def collate(samples: Sequence[Sample]) -> tuple[Tensor | list[Tensor], Labels]:
 def _check_entry(shard: Shard, entry: ShardEntry) -> None:
     if (shard.size, shard.n_clips) != (entry.size, entry.clips):
         raise ShardError(
-            f"{shard.path} has {shard.n_clips} clips in {shard.size} bytes, its index says {entry.clips} in "
+            f"{shard.where} has {shard.n_clips} clips in {shard.size} bytes, its index says {entry.clips} in "
             f"{entry.size}; run specconv verify, then convert again"
         )
 
 
 def _notes_by_clip(shard: Shard) -> list[NDArray[Any]]:
     stored = shard.notes()
-    notes = np.empty(len(stored), layout.NOTE_FIELDS)
-    for field in layout.NOTE_FIELDS.names or ():
+    notes = np.empty(len(stored), NOTE_DTYPE)
+    for field in NOTE_DTYPE.names or ():
         notes[field] = stored[field]
     return np.split(notes, np.searchsorted(stored["clip"], np.arange(1, shard.n_clips)))

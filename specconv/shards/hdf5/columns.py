@@ -14,14 +14,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from specconv.notes import NOTE_DTYPE
 from specconv.shards import layout
+from specconv.shards.hdf5.files import create_group
 from specconv.shards.layout import ClipRow, FailedClip
-from specconv.shards.timeless import create_group
 
 _STORED = {str: h5py.string_dtype(), int: np.dtype(np.int64), float: np.dtype(np.float64)}
 
 
-class Rows:
+class Columns:
     """The rows of one shard, in the order of its specgrams."""
 
     def __init__(self, label_fields: Mapping[str, type], has_notes: bool) -> None:
@@ -78,7 +79,7 @@ def _notes(rows: Sequence[ClipRow]) -> NDArray[Any]:
     notes = np.zeros(sum(counts), layout.STORED_NOTE)
     notes["clip"] = np.repeat(np.arange(len(rows)), counts)
     given = [row.notes for row in rows if row.notes is not None]
-    for name in layout.NOTE_FIELDS.names or ():
+    for name in NOTE_DTYPE.names or ():
         if given:
             notes[name] = np.concatenate([clip[name] for clip in given])
     return notes

@@ -1,6 +1,6 @@
-"""Opening a shard: the one door that reader, verify and summary go through.
+"""Reading a shard that is an HDF5 file.
 
-What ``access`` takes out of the file is checked against ``layout`` before anybody sees it. Damage by chance ends
+What ``objects`` takes out of the file is checked against ``layout`` before anybody sees it. Damage by chance ends
 in a ShardError. Metadata forged to attack libhdf5 itself, with every checksum made right, need not: it may crash, or
 ask for 4 GiB for a string. So verify a folder from strangers (SHA-256 are compared before a file is opened), and
 get its index from somebody you trust.
@@ -13,7 +13,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -23,15 +22,15 @@ from numpy.typing import NDArray
 
 from specconv.errors import ShardError
 from specconv.shards import layout
-from specconv.shards.access import Access, column_type, open_file, reading
+from specconv.shards.hdf5.objects import column_type, open_file, reading
 from specconv.shards.layout import FailedClip, SpecgramSpec
-from specconv.storage import local_path
+from specconv.storage import Store
 
 _BLOCK_BYTES = 2**24
 
 
 @dataclass(frozen=True)
-class Specgrams:
+class Hdf5Specgrams:
     """The specgrams of one transform in an open shard.
 
     values: as stored. offsets: (n_clips + 1,), None where lengths agree. size: bytes stored. where: for
@@ -57,14 +56,23 @@ class Specgrams:
         n_values = self.n_frames * self.spec.n_bins
         return None if self.n_underflow is None else self.n_underflow / max(n_values, 1)
 
-    def read(self, row: int) -> NDArray[Any]:
-        """The specgram of one clip, (n_bins, n_frames), as stored."""
+    def frames_of(self, row: int) -> int:
+        """Return the number of frames of one clip."""
+        if self.offsets is None:
+            return int(self.values.shape[-1])
+        return int(self.offsets[row + 1] - self.offsets[row])
+
+    def read(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Return frames ``start`` to ``stop`` of one clip, (n_bins, n_frames), as stored."""
+        n_frames = self.frames_of(row)
+        stop = n_frames if stop is None else min(stop, n_frames)
         with reading(self.where):
             specgram: NDArray[Any]
             if self.offsets is None:
-                specgram = self.values[row]
+                specgram = self.values[row, :, start:stop]
             else:
-                specgram = self.values[:, self.offsets[row] : self.offsets[row + 1]]
+                first = int(self.offsets[row])
+                specgram = self.values[:, first + start : first + stop]
             return specgram
 
     def blocks(self) -> Iterator[NDArray[Any]]:
@@ -83,26 +91,34 @@ class Specgrams:
                 yield self.values[tuple(slice(first, first + step) for first, step in zip(start, steps, strict=True))]
 
 
-class Shard:
+class Hdf5Shard:
     """An open shard whose head has been checked; the rest is checked as it is asked for.
 
-    n_clips: rows. size: bytes. config: YAML. failures: the clips that are not here. names: of its transforms.
+    The contract is `specconv.shards.formats.Shard`. Raises ShardError.
     """
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
-        self.path, self.size = access.path, access.size
-        root = access.file
+    def __init__(self, store: Store, name: str) -> None:
+        self._file = open_file(store, name)
+        try:
+            self._read_head()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_head(self) -> None:
+        file = self._file
+        self.where, self.size = file.where, file.size
+        root = file.file
         self._check_head(root)
-        self.config = access.attribute(root, "/", "config", str)
-        self.fingerprint = access.attribute(root, "/", "fingerprint", str)
-        self.failures = self._failures(access.attribute(root, "/", "failures", str))
-        self._clips = access.group(root, "clips", "/clips")
-        self._labels = access.group(root, "labels", "/labels")
-        self._specgrams = access.group(root, "specgrams", "/specgrams")
-        self.n_clips = int(access.dataset(self._clips, "id", "/clips/id", ndim=1).shape[0])
-        self.names = access.names(self._specgrams, "/specgrams")
-        labels = access.names(self._labels, "/labels")
+        self.config = file.attribute(root, "/", "config", str)
+        self.fingerprint = file.attribute(root, "/", "fingerprint", str)
+        self.failures = self._failures(file.attribute(root, "/", "failures", str))
+        self._clips = file.group(root, "clips", "/clips")
+        self._labels = file.group(root, "labels", "/labels")
+        self._specgrams = file.group(root, "specgrams", "/specgrams")
+        self.n_clips = int(file.dataset(self._clips, "id", "/clips/id", ndim=1).shape[0])
+        self.names = file.names(self._specgrams, "/specgrams")
+        labels = file.names(self._labels, "/labels")
         self.has_notes = "notes" in labels
         self.label_types = {name: self._label_type(name) for name in labels if name != "notes"}
 
@@ -114,54 +130,54 @@ class Shard:
         """One label (str, int or float) of every clip."""
         if field not in self.label_types:
             known = ", ".join(self.label_types) or "none"
-            raise ShardError(f"{self.path}: no label named {field!r}; there are {known}")
+            raise ShardError(f"{self.where}: no label named {field!r}; there are {known}")
         return self._column(self._labels, field, f"/labels/{field}", self.label_types[field])
 
     def notes(self) -> NDArray[Any]:
         """All notes, structured as ``layout.STORED_NOTE``; those of a clip stand together."""
         key = "/labels/notes"
-        dataset = self._access.dataset(self._labels, "notes", key, ndim=1)
-        with self._access.reading(key):
+        dataset = self._file.dataset(self._labels, "notes", key, ndim=1)
+        with self._file.reading(key):
             if dataset.dtype != layout.STORED_NOTE:
-                raise self._access.error(key, f"fields {dataset.dtype}, not {layout.STORED_NOTE}")
+                raise self._file.error(key, f"fields {dataset.dtype}, not {layout.STORED_NOTE}")
             notes: NDArray[Any] = dataset[()]
         clips = notes["clip"]
         if len(clips) and not (clips[0] >= 0 and clips[-1] < self.n_clips and (np.diff(clips) >= 0).all()):
-            raise self._access.error(key, f"clip is not one of {self.n_clips} rows, in order")
+            raise self._file.error(key, f"clip is not one of {self.n_clips} rows, in order")
         return notes
 
-    def specgrams(self, name: str) -> Specgrams:
+    def specgrams(self, name: str) -> Hdf5Specgrams:
         """One transform, its shapes and storage checked."""
         if name not in self.names:
-            raise ShardError(f"{self.path}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}")
+            raise ShardError(f"{self.where}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}")
         key = f"/specgrams/{name}"
-        group = self._access.group(self._specgrams, name, key)
-        values = self._access.dataset(group, "values", f"{key}/values", compressed=True)
-        with self._access.reading(f"{key}/values"):
+        group = self._file.group(self._specgrams, name, key)
+        values = self._file.dataset(group, "values", f"{key}/values", compressed=True)
+        with self._file.reading(f"{key}/values"):
             dtype, shape, chunks, size = (
                 values.dtype,
                 values.shape,
                 values.chunks,
                 values.id.get_storage_size(),
             )
-        offsets = self._offsets(group, key) if "offsets" in self._access.names(group, key) else None
+        offsets = self._offsets(group, key) if "offsets" in self._file.names(group, key) else None
         key = f"{key}/values"
         if dtype not in layout.DTYPES:
-            raise self._access.error(key, f"type {dtype}, not one of {', '.join(layout.DTYPES)}")
+            raise self._file.error(key, f"type {dtype}, not one of {', '.join(layout.DTYPES)}")
         rows = len(offsets) - 1 if offsets is not None else shape[0] if shape else None
         if len(shape) != (3 if offsets is None else 2) or rows != self.n_clips:
-            raise self._access.error(key, f"shape {shape}, not that of {self.n_clips} clips")
+            raise self._file.error(key, f"shape {shape}, not that of {self.n_clips} clips")
         if offsets is not None and offsets[-1] != shape[1]:
-            raise self._access.error(key, f"{shape[1]} frames, but offsets end at {offsets[-1]}")
+            raise self._file.error(key, f"{shape[1]} frames, but offsets end at {offsets[-1]}")
         spec = self._spec(group, name, dtype, shape)
         if chunks != spec.chunk:
-            raise self._access.error(key, f"chunks of {chunks}, not {spec.chunk}")
-        return Specgrams(spec, values, offsets, size, f"{self.path}: {key}", self._underflow(group, name))
+            raise self._file.error(key, f"chunks of {chunks}, not {spec.chunk}")
+        return Hdf5Specgrams(spec, values, offsets, size, f"{self.where}: {key}", self._underflow(group, name))
 
     def close(self) -> None:
-        self._access.close()
+        self._file.close()
 
-    def __enter__(self) -> Shard:
+    def __enter__(self) -> Hdf5Shard:
         return self
 
     def __exit__(
@@ -170,41 +186,41 @@ class Shard:
         self.close()
 
     def _check_head(self, root: h5py.File) -> None:
-        found = self._access.attribute(root, "/", "format", str)
+        found = self._file.attribute(root, "/", "format", str)
         if found != layout.FORMAT:
-            raise self._access.error("/@format", f"{found!r}, not {layout.FORMAT!r}; it is no shard of specconv")
-        version = self._access.attribute(root, "/", "format_version", int)
+            raise self._file.error("/@format", f"{found!r}, not {layout.FORMAT!r}; it is no shard of specconv")
+        version = self._file.attribute(root, "/", "format_version", int)
         if version > layout.FORMAT_VERSION:
             message = f"{version}, but {layout.FORMAT_VERSION} is known; it was made by a newer specconv: upgrade"
-            raise self._access.error("/@format_version", message)
+            raise self._file.error("/@format_version", message)
         if version < 1:
-            raise self._access.error("/@format_version", f"{version}, which never was")
-        if not self._access.attribute(root, "/", "complete", bool):
-            raise self._access.error("/@complete", "false: its writing was not finished; convert again")
+            raise self._file.error("/@format_version", f"{version}, which never was")
+        if not self._file.attribute(root, "/", "complete", bool):
+            raise self._file.error("/@complete", "false: its writing was not finished; convert again")
 
     def _failures(self, text: str) -> tuple[FailedClip, ...]:
         try:
             return tuple(FailedClip(str(f["path"]), str(f["stage"]), str(f["reason"])) for f in json.loads(text))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise self._access.error("/@failures", "not a JSON list of path, stage and reason") from error
+            raise self._file.error("/@failures", "not a JSON list of path, stage and reason") from error
 
     def _label_type(self, name: str) -> type[Any]:
         key = f"/labels/{name}"
-        dataset = self._access.dataset(self._labels, name, key, ndim=1)
-        with self._access.reading(key):
+        dataset = self._file.dataset(self._labels, name, key, ndim=1)
+        with self._file.reading(key):
             found = column_type(dataset)
         if found is None:
-            raise self._access.error(key, f"type {dataset.dtype}, not string, int64 or float64")
+            raise self._file.error(key, f"type {dataset.dtype}, not string, int64 or float64")
         return found
 
     def _spec(self, group: h5py.Group, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> SpecgramSpec:
-        key, n_bins, attribute = f"/specgrams/{name}", shape[-2], self._access.attribute
+        key, n_bins, attribute = f"/specgrams/{name}", shape[-2], self._file.attribute
         axes = attribute(group, key, "axes", np.ndarray)
         frequencies = attribute(group, key, "center_frequencies", np.ndarray)
         if axes.shape != (2,) or not all(isinstance(axis, str) for axis in axes):
-            raise self._access.error(f"{key}/@axes", "not two names")
+            raise self._file.error(f"{key}/@axes", "not two names")
         if frequencies.shape != (n_bins,) or frequencies.dtype != np.float64:
-            raise self._access.error(f"{key}/@center_frequencies", f"not {n_bins} values of float64")
+            raise self._file.error(f"{key}/@center_frequencies", f"not {n_bins} values of float64")
         return SpecgramSpec(
             name=name,
             n_bins=n_bins,
@@ -220,37 +236,27 @@ class Shard:
 
     def _underflow(self, group: h5py.Group, name: str) -> int | None:
         key = f"/specgrams/{name}"
-        with self._access.reading(key):
+        with self._file.reading(key):
             if layout.UNDERFLOW not in group.attrs:
                 return None
-        return self._access.attribute(group, key, layout.UNDERFLOW, int)
+        return self._file.attribute(group, key, layout.UNDERFLOW, int)
 
     def _offsets(self, group: h5py.Group, key: str) -> NDArray[np.int64]:
         key = f"{key}/offsets"
-        dataset = self._access.dataset(group, "offsets", key, ndim=1)
-        with self._access.reading(key):
+        dataset = self._file.dataset(group, "offsets", key, ndim=1)
+        with self._file.reading(key):
             if dataset.dtype != np.int64:
-                raise self._access.error(key, f"type {dataset.dtype}, not int64")
+                raise self._file.error(key, f"type {dataset.dtype}, not int64")
             offsets: NDArray[np.int64] = dataset[()]
         if len(offsets) < 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
-            raise self._access.error(key, "not the first frames of clips: from 0, never falling")
+            raise self._file.error(key, "not the first frames of clips: from 0, never falling")
         return offsets
 
     def _column(self, group: h5py.Group, name: str, key: str, kind: type[Any]) -> list[Any]:
-        dataset = self._access.dataset(group, name, key, ndim=1)
-        with self._access.reading(key):
+        dataset = self._file.dataset(group, name, key, ndim=1)
+        with self._file.reading(key):
             if dataset.shape != (self.n_clips,):
-                raise self._access.error(key, f"{dataset.shape[0]} rows, not {self.n_clips}")
+                raise self._file.error(key, f"{dataset.shape[0]} rows, not {self.n_clips}")
             if column_type(dataset) is not kind:
-                raise self._access.error(key, f"type {dataset.dtype}, not {kind.__name__}")
-            return self._access.strings(dataset, key) if kind is str else list(dataset[()].tolist())
-
-
-def open_shard(path: Path) -> Shard:
-    """Open a shard. Raises ShardError for anything that is not a whole shard of a known version."""
-    access = open_file(local_path(path))
-    try:
-        return Shard(access)
-    except BaseException:
-        access.close()
-        raise
+                raise self._file.error(key, f"type {dataset.dtype}, not {kind.__name__}")
+            return self._file.strings(dataset, key) if kind is str else list(dataset[()].tolist())

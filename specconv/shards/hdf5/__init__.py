@@ -1,0 +1,1 @@
+"""Shards as HDF5 files: reader and writer."""
