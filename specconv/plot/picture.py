@@ -64,7 +64,7 @@ class Panel:
 
 
 def draw(folder: Path, to: Path, *, clip: str | None = None) -> list[str]:
-    """Draw every transform of one clip, or several clips of a single transform; returns the ids of the clips.
+    """Draw every transform of one clip, or several clips of a single transform; return the ids of the clips.
 
     to: a file that ends in one of FORMATS. clip: an id; None for a choice that stands for all.
     Raises ParameterError for another ending or an unknown clip, ShardError, OutputError.
@@ -85,7 +85,7 @@ def draw(folder: Path, to: Path, *, clip: str | None = None) -> list[str]:
         title = f"{datasets[0].name}: {_shape(datasets[0])}"
         columns = min(3, len(panels))
     else:
-        rows = [_middling(datasets[0]) if clip is None else _row(ids, clip)]
+        rows = [_median_clip(datasets[0]) if clip is None else _row(ids, clip)]
         panels = [_panel(data, rows[0], [f"{data.name}: {_shape(data)}"]) for data in datasets]
         title = ", ".join(_named(datasets[0], rows[0]))
         columns = max(1, int(math.sqrt(0.75 * len(panels))))
@@ -173,7 +173,7 @@ def _panel(data: ShardDataset, row: int, title: Sequence[str]) -> Panel:
 
 
 def _shown(values: Values, units: str) -> tuple[Values, str, float, float]:
-    """Values as they are drawn, their unit, and the ends of the colour bar."""
+    """Return values as they are drawn, their unit, and the ends of the colour bar."""
     if units in ("magnitude", "power", "complex"):
         magnitude = np.abs(values).astype(np.float64)
         factor = 10.0 if units == "power" else 20.0
@@ -194,7 +194,7 @@ def _shown(values: Values, units: str) -> tuple[Values, str, float, float]:
 
 
 def _peaks(values: Values) -> Values:
-    """Not many more values than pixels: of each stretch the largest, so that a thin partial stays as bright."""
+    """Return the largest value of each stretch: few more than there are pixels, and a thin partial stays bright."""
     for axis, most in enumerate((MOST_BINS, MOST_FRAMES)):
         n = values.shape[axis]
         if n > most:
@@ -204,7 +204,7 @@ def _peaks(values: Values) -> Values:
 
 
 def _in_one_range(panels: Sequence[Panel]) -> list[Panel]:
-    """The same colours for the same values, where all have one unit; decibels reach as far down as ever."""
+    """Give panels of one unit the same colours for the same values; the range of decibels stays as wide."""
     low, high = min(panel.low for panel in panels), max(panel.high for panel in panels)
     if panels[0].unit in ("dB", "natural logarithm"):
         low = high - (panels[0].high - panels[0].low)
@@ -217,7 +217,7 @@ def _has_frequencies(panel: Panel) -> bool:
 
 
 def _frequency_ticks(centres: NDArray[np.float64]) -> list[tuple[float, str]]:
-    """Round frequencies with their places among the bins, none too close to another."""
+    """Return round frequencies with their places among the bins, none too close to another."""
     low, high = float(centres[0]), float(centres[-1])
     steps = np.diff(centres)
     if steps.max() < 1.01 * steps.min():
@@ -235,8 +235,8 @@ def _frequency_ticks(centres: NDArray[np.float64]) -> list[tuple[float, str]]:
     return [(place, f"{f / 1000:g}k" if f >= 1000 else f"{f:g}") for place, f in sorted(chosen)]
 
 
-def _middling(data: ShardDataset) -> int:
-    """Of a few clips spread over all, the one of median contrast: neither silence nor an outlier."""
+def _median_clip(data: ShardDataset) -> int:
+    """Return the row of the clip of median contrast among a few: neither silence nor an outlier."""
     contrasts = []
     for row in _evenly(len(data), CANDIDATES):
         values, _, low, high = _shown(data[row][0].numpy(), data.units)
@@ -254,17 +254,17 @@ def _row(ids: Sequence[str], clip: str) -> int:
 
 
 def _evenly(n: int, most: int) -> list[int]:
-    """At most so many of n rows, first and last among them."""
+    """Return at most ``most`` of n rows, evenly spread, first and last among them."""
     return sorted({i * (n - 1) // max(1, min(n, most) - 1) for i in range(min(n, most))})
 
 
 def _shape(data: ShardDataset) -> str:
-    """For a title: bins, and the hop in milliseconds."""
+    """Return the words of a title: bins, and the hop in milliseconds."""
     return f"{len(data.center_frequencies)} bins every {1000 * data.hop_length / data.sample_rate:.3g} ms"
 
 
 def _named(data: ShardDataset, row: int) -> list[str]:
-    """A clip's id, and the labels that say something."""
+    """Return a clip's id, and its known labels."""
     labels: Mapping[str, Any] = data[row][1]
     words = [
         f"{name} {value}"

@@ -76,7 +76,7 @@ class ShardDataset(Dataset[Sample]):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
-        """Some samples, read shard by shard. A DataLoader asks for its batches this way."""
+        """Return some samples, read shard by shard. A DataLoader asks for its batches this way."""
         places = [self._place(index) for index in indices]
         samples: dict[int, Sample] = {}
         for i in sorted(range(len(places)), key=places.__getitem__):
@@ -85,7 +85,7 @@ class ShardDataset(Dataset[Sample]):
         return [samples[i] for i in range(len(places))]
 
     def labels(self, field: str) -> NDArray[Any]:
-        """One label of every clip, (n_clips,) of str, int64 or float64, as for splits.
+        """Return one label of every clip, (n_clips,) of str, int64 or float64, as for splits.
 
         field: a label, or id, path, source_sample_rate or n_samples of the audio file.
         """
@@ -100,7 +100,7 @@ class ShardDataset(Dataset[Sample]):
 
     @property
     def center_frequencies(self) -> NDArray[np.float64]:
-        """Of the bins, (n_bins,) Hz."""
+        """The centre frequencies of the bins, (n_bins,), in Hz."""
         if not self._entries:
             return np.zeros(0)
         with open_shard(self._store, self._entries[0].name) as shard:
@@ -120,7 +120,7 @@ class ShardDataset(Dataset[Sample]):
         self._files: OrderedDict[int, _OpenShard] = OrderedDict()
 
     def _place(self, index: int) -> tuple[int, int]:
-        """The shard that holds sample ``index``, and its row there."""
+        """Return the number of the shard that holds sample ``index``, and its row there."""
         i = operator.index(index)
         if not -len(self) <= i < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
@@ -143,7 +143,7 @@ class ShardDataset(Dataset[Sample]):
 
 
 class _OpenShard:
-    """One open file, with the small things of its clips in memory."""
+    """An open shard, with labels and notes of its clips in memory."""
 
     def __init__(self, store: Store, entry: ShardEntry, name: str) -> None:
         self._shard = open_shard(store, entry.name)
@@ -169,7 +169,7 @@ class _OpenShard:
 
 
 def collate(samples: Sequence[Sample]) -> tuple[Tensor | list[Tensor], Labels]:
-    """A batch of samples, for a DataLoader: specgrams of one shape stacked, of several left as a list.
+    """Return a batch of samples, for a DataLoader: specgrams of one shape stacked, of several as a list.
 
     Labels become tensors (int, float) or lists (str, notes).
     """

@@ -1,4 +1,4 @@
-"""What stands beside the shards of a folder: ``index.json`` and ``errors.jsonl``.
+"""The files beside the shards of a folder: ``index.json`` and ``errors.jsonl``.
 
 The index is written last: a folder that has one is a finished conversion. It repeats what its shards say of
 themselves, so that a folder can be described and a dataset planned without opening one.

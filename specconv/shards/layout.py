@@ -91,7 +91,7 @@ class SpecgramSpec:
         return 1, self.n_bins, max(1, _EXAMPLE_BYTES // frame)
 
     def size(self, n_clips: int, n_frames: int) -> int:
-        """Bytes of uncompressed ``values`` for clips with so many frames in all: chunks are stored whole."""
+        """Return the bytes of uncompressed ``values`` for clips of ``n_frames`` in all: chunks are stored whole."""
         rows, frames = (1, n_frames) if self.n_frames is None else (n_clips, self.n_frames)
         chunks = rows * -(-frames // self.chunk[-1])
         return chunks * self.chunk[-1] * self.n_bins * np.dtype(self.dtype).itemsize

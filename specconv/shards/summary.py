@@ -1,4 +1,4 @@
-"""What a folder of shards holds, for somebody who asks."""
+"""The contents of a folder of shards, counted."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def summary(place: StoreLike) -> FolderSummary:
 
 
 def underflow_shares(place: StoreLike, names: Iterable[str]) -> dict[str, float]:
-    """The share of each transform's values in these shards that are too small for float16. Raises ShardError."""
+    """Return the share of each transform's values in these shards that are too small for float16. Raises ShardError."""
     lost, n_values = Counter[str](), Counter[str]()
     store = open_store(place)
     for name in names:

@@ -1,4 +1,4 @@
-"""Is a folder of shards what its index says?
+"""Checking a folder of shards against its index.
 
 A single flipped byte is found by the SHA-256 of the index, before libhdf5 sees the file: libhdf5 may crash on
 damaged bytes. So a shard whose SHA-256 differs is reported and not opened. Without an index there is nothing
@@ -37,7 +37,7 @@ class VerifyReport:
 
 
 def verify(place: StoreLike, *, progress: Callable[[str], None] | None = None) -> VerifyReport:
-    """Check every byte and every structure of a folder; ``progress`` is told each shard's name before.
+    """Check every byte and every structure of a folder; call ``progress`` with the name of each shard before it.
 
     Raises ShardError only if there is no folder.
     """
@@ -96,7 +96,7 @@ def _check_file(store: Store, name: str, entry: ShardEntry | None, *, indexed: b
 
 
 def _check_inside(shard: Shard) -> Iterator[ShardError]:
-    """What is wrong in a shard, the first fault of each object."""
+    """Yield what is wrong in a shard, the first fault of each object."""
     checks: list[Callable[[], object]] = [partial(shard.clips, column) for column in CLIP_COLUMNS]
     checks += [partial(shard.labels, name) for name in shard.label_types]
     checks += [shard.notes] if shard.has_notes else []
@@ -121,7 +121,7 @@ def _check_specgrams(shard: Shard, name: str) -> None:
 
 
 def _compare(shard: Shard, entry: ShardEntry, index: Index) -> Iterator[str]:
-    """Where a shard and its index disagree."""
+    """Yield where a shard and its index disagree."""
     if (shard.n_clips, len(shard.failures)) != (entry.clips, entry.failed):
         found = f"{shard.n_clips} clips, {len(shard.failures)} failed"
         yield f"{found}; the index says {entry.clips} clips, {entry.failed} failed; convert again"

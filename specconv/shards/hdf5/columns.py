@@ -36,7 +36,7 @@ class Columns:
         return len(self._rows)
 
     def check(self, row: ClipRow) -> None:
-        """Raises ValueError for a row that this shard cannot hold."""
+        """Raise ValueError for a row that this shard cannot hold."""
         if set(row.labels) != set(self._label_fields):
             raise ValueError(f"{row.id}: labels {sorted(row.labels)}, not {sorted(self._label_fields)}")
         for name, kind in self._label_fields.items():

@@ -1,4 +1,4 @@
-"""Taking objects out of an HDF5 file that anybody may have made.
+"""Reading objects of an HDF5 file that anybody may have made.
 
 Every object is taken by a hard link, checked for its kind, storage and size, and only then read. So a crafted
 file makes nothing outside itself be read (no external or soft link, virtual dataset, external storage), no
@@ -54,7 +54,7 @@ class CheckedFile:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the file in bytes."""
         return self.input.size
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class CheckedFile:
         self.input.close()
 
     def names(self, group: h5py.Group, key: str) -> tuple[str, ...]:
-        """What a group holds."""
+        """Return the names of what a group holds."""
         with self.reading(key):
             return tuple(group)
 
@@ -72,7 +72,7 @@ class CheckedFile:
     def dataset(
         self, parent: h5py.Group, name: str, key: str, *, ndim: int | None = None, compressed: bool = False
     ) -> h5py.Dataset:
-        """A dataset whose bytes are all in this file, and are enough for its shape."""
+        """Return a dataset whose bytes are all in this file, and are enough for its shape."""
         dataset = self._child(parent, name, key, h5py.Dataset)
         with self.reading(key):
             creation = dataset.id.get_create_plist()
@@ -89,7 +89,7 @@ class CheckedFile:
         return dataset
 
     def strings(self, dataset: h5py.Dataset, key: str) -> list[str]:
-        """The values of a column of strings.
+        """Return the values of a column of strings.
 
         Where they are and how long is the one thing beside values that carries no checksum, and libhdf5 asks for up
         to 4 GiB a string before it looks. So the lengths are added up first.
@@ -126,7 +126,7 @@ class CheckedFile:
         return ShardError(f"{self.where}: {key}: {message}")
 
     def reading(self, key: str) -> AbstractContextManager[None]:
-        """Turns what HDF5 raises inside into a ShardError."""
+        """Turn what HDF5 raises inside into a ShardError."""
         return reading(f"{self.where}: {key}")
 
     def _child(self, parent: h5py.Group, name: str, key: str, kind: type[T]) -> T:
@@ -142,7 +142,7 @@ class CheckedFile:
             return child
 
     def _compression(self, key: str, filters: list[int], allowed: bool) -> int | None:
-        """The one filter beside the shuffle, registered."""
+        """Return the one filter beside the shuffle; load the library of zstd."""
         compressions = [number for number in filters if number != _SHUFFLE]
         if len(compressions) > 1 or any(number not in _LARGEST_RATIO for number in compressions):
             raise self.error(key, f"filters {filters}, which a shard does not use")
@@ -184,12 +184,12 @@ def reading(where: str) -> Iterator[None]:
 
 
 def is_plain(stored: h5py.h5t.TypeID) -> bool:
-    """A number, or a string just as specconv writes it: libhdf5 2.0 dies of some that are marked otherwise."""
+    """Return whether it is a number, or a string as specconv writes it: libhdf5 2.0 crashes on some other strings."""
     return stored.get_class() in _NUMBERS or stored.equal(_STRING)
 
 
 def column_type(dataset: h5py.Dataset) -> type[Any] | None:
-    """Which of str, int and float a column holds, None for anything else."""
+    """Return which of str, int and float a column holds; None for anything else."""
     if dataset.id.get_type().equal(_STRING):
         return str
     return {np.dtype(np.int64): int, np.dtype(np.float64): float}.get(dataset.dtype)

@@ -46,7 +46,7 @@ class Hdf5Specgrams:
 
     @property
     def n_frames(self) -> int:
-        """Of all clips together."""
+        """The number of frames of all clips together."""
         clips = 1 if self.offsets is not None else int(self.values.shape[0])
         return clips * int(self.values.shape[-1])
 
@@ -76,7 +76,7 @@ class Hdf5Specgrams:
             return specgram
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """All values, in blocks of whole chunks of some MiB."""
+        """Yield all values, in blocks of whole chunks of some MiB."""
         chunk, shape = self.spec.chunk, self.values.shape
         many = max(1, _BLOCK_BYTES // (math.prod(chunk) * self.values.dtype.itemsize))
         if self.offsets is not None:
@@ -123,18 +123,18 @@ class Hdf5Shard:
         self.label_types = {name: self._label_type(name) for name in labels if name != "notes"}
 
     def clips(self, column: str) -> list[Any]:
-        """A column of ``/clips``: id, path, source_sample_rate or n_samples of every clip."""
+        """Return a column of ``/clips``: id, path, source_sample_rate or n_samples of every clip."""
         return self._column(self._clips, column, f"/clips/{column}", layout.CLIP_COLUMNS[column])
 
     def labels(self, field: str) -> list[Any]:
-        """One label (str, int or float) of every clip."""
+        """Return one label (str, int or float) of every clip."""
         if field not in self.label_types:
             known = ", ".join(self.label_types) or "none"
             raise ShardError(f"{self.where}: no label named {field!r}; there are {known}")
         return self._column(self._labels, field, f"/labels/{field}", self.label_types[field])
 
     def notes(self) -> NDArray[Any]:
-        """All notes, structured as ``layout.STORED_NOTE``; those of a clip stand together."""
+        """Return all notes, structured as ``layout.STORED_NOTE``; those of a clip stand together."""
         key = "/labels/notes"
         dataset = self._file.dataset(self._labels, "notes", key, ndim=1)
         with self._file.reading(key):
@@ -147,7 +147,7 @@ class Hdf5Shard:
         return notes
 
     def specgrams(self, name: str) -> Hdf5Specgrams:
-        """One transform, its shapes and storage checked."""
+        """Return the specgrams of one transform, after a check of their shapes and storage."""
         if name not in self.names:
             raise ShardError(f"{self.where}: no transform named {name!r}; there are {', '.join(self.names) or 'none'}")
         key = f"/specgrams/{name}"

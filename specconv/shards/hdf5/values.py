@@ -1,4 +1,4 @@
-"""How the frames of one transform come into ``values``: in whole chunks, each written once.
+"""Writing the frames of one transform into ``values``: in whole chunks, each written once.
 
 ``FixedValues`` are clips of one length, ``RaggedValues`` clips of their own. Both take clips in batches, or
 one long clip block by block, and can forget the clip begun last.
@@ -22,29 +22,29 @@ class Values(Protocol):
     """What the writer asks of the values of one transform."""
 
     def append(self, clips: Frames | Sequence[Frames]) -> None:
-        """Clips (n, n_bins, n_frames), or a list of (n_bins, n_frames), as they shall be stored."""
+        """Append clips (n, n_bins, n_frames), or a list of (n_bins, n_frames), in the type that is stored."""
 
     def begin(self) -> None:
         """Begin one long clip."""
 
     def extend(self, block: Frames) -> None:
-        """Frames (n_bins, any) of the clip begun."""
+        """Append frames (n_bins, any) to the long clip."""
 
     def check(self) -> None:
-        """Raises ValueError if the clip begun has not the frames it should."""
+        """Raise ValueError if the long clip has another number of frames than it must have."""
 
     def end(self) -> None:
-        """The clip begun is whole."""
+        """End the long clip."""
 
     def forget(self) -> None:
-        """The clip begun shall not be."""
+        """Remove the long clip."""
 
     def finish(self) -> None:
-        """Everything has been appended."""
+        """Write what waits; nothing is appended any more."""
 
 
 class _Stream:
-    """Frames on their way into whole chunks: what is left of one waits for the next block."""
+    """Collects frames into whole chunks: the rest of a block waits for the next one."""
 
     def __init__(self, write: Callable[[int, Frames], None], chunk_frames: int) -> None:
         self._write, self._chunk = write, chunk_frames

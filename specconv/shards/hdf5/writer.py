@@ -123,7 +123,7 @@ class Hdf5Writer:
         return failed
 
     def close(self) -> ShardEntry:
-        """Finish the shard: it has its final name, on disk. Returns its line of the index."""
+        """Finish the shard: it has its final name, on disk. Return its line of the index."""
         if self._file is None:
             raise ValueError(f"{self.name} is already closed")
         try:
@@ -153,7 +153,7 @@ class Hdf5Writer:
         self._abandon()
 
     def _extend(self, blocks: Iterable[Mapping[str, Frames]], underflow: Counter[str]) -> str | None:
-        """Take in the blocks of one clip; returns why they cannot be stored, or None. Adds to ``underflow``."""
+        """Append the blocks of one clip and count their underflow. Return why they cannot be stored, or None."""
         for block in blocks:
             for spec in self._specs:
                 frames = block[spec.name]
@@ -174,7 +174,7 @@ class Hdf5Writer:
             values.forget()
 
     def _abandon(self) -> None:
-        """Let go of the file, and of what has no final name."""
+        """Close the file; remove it if it has no final name."""
         self._output.discard()
         if self._file is not None:
             self._file.close()
@@ -191,7 +191,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _filters(compression: str) -> dict[str, Any]:
-    """What h5py is told of a compression."""
+    """Return the arguments of h5py for a compression."""
     if compression == "none":
         return {}
     if compression not in layout.FILTERS:
@@ -235,7 +235,7 @@ def _cast(clips: Any, dtype: str) -> Any:
 
 
 def _underflow(values: Frames, stored: Frames) -> int:
-    """How many values are too small for float16: it stores them as zero, or with fewer than its 11 bits."""
+    """Return how many values are too small for float16: it stores them as zero, or with fewer than its 11 bits."""
     if stored.dtype != np.float16:
         return 0
     too_small = np.abs(values) < np.finfo(np.float16).tiny
