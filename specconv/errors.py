@@ -41,6 +41,9 @@ class ParameterError(SpecconvError, ValueError):
         self.faults = (Fault("", faults),) if isinstance(faults, str) else tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[ParameterError], tuple[Sequence[Fault]]]:
+        return type(self), (self.faults,)  # what pickle makes it from
+
 
 class ConfigError(ParameterError):
     """A config file that cannot be used."""
@@ -59,6 +62,9 @@ class AudioError(SpecconvError):
     def __init__(self, path: str, stage: str, reason: str) -> None:
         self.path, self.stage, self.reason = path, stage, reason
         super().__init__(f"{path}: {stage}: {reason}")
+
+    def __reduce__(self) -> tuple[type[AudioError], tuple[str, str, str]]:
+        return type(self), (self.path, self.stage, self.reason)  # what pickle makes it from
 
 
 class ShardError(SpecconvError):

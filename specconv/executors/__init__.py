@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from specconv.executors.convert import choose_executor, convert
 from specconv.executors.in_process import InProcess
+from specconv.executors.processes import Processes
 
-__all__ = ["InProcess", "choose_executor", "convert"]
+__all__ = ["InProcess", "Processes", "choose_executor", "convert"]
