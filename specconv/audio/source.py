@@ -16,6 +16,7 @@ from typing import Any
 import soundfile
 from numpy.typing import NDArray
 
+from specconv.audio.ffmpeg import FfmpegError, FfmpegFile, may_decode
 from specconv.audio.parts import NEXT_HEADER, Part, find, parts
 from specconv.audio.segment import Segment
 from specconv.audio.truncation import TRUE_HEADER, BadLengthError
@@ -70,7 +71,7 @@ class Source:
 
     def __init__(self, path: StrPath) -> None:
         self._fd = -1
-        self._file: _ForwardFile | None = None
+        self._file: _ForwardFile | FfmpegFile | None = None
         self.path = os.fsdecode(path)
         self._fd = self._open_regular_file()
         try:
@@ -148,8 +149,13 @@ class Source:
 
     def _read(self, n_samples: int, done: int) -> NDArray[Any]:
         assert self._file is not None, "the source is closed"
+        block: NDArray[Any]
         try:
-            block: NDArray[Any] = self._file.read(n_samples, dtype=self._sample_type, always_2d=True)
+            if isinstance(self._file, FfmpegFile):
+                return self._file.read(n_samples)
+            block = self._file.read(n_samples, dtype=self._sample_type, always_2d=True)
+        except FfmpegError as error:
+            raise self.error("decode", f"{error} from sample {done} on; {_DAMAGED}") from None
         except soundfile.SoundFileError as error:
             where = f"the {n_samples} samples from sample {done} on"
             reason = f"libsndfile gives up within {where} ({_said(error)}); {_DAMAGED}"
@@ -183,7 +189,7 @@ class Source:
         self._file, self._part = file, part
         if before is None:
             self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
-            self._sample_type = _sample_type(file.subtype)
+            self._sample_type = _sample_type(file)
         else:
             before.close()
             self._check_same_format(file)
@@ -193,14 +199,16 @@ class Source:
         self._n_samples = -1 if file.frames >= _LENGTH_UNKNOWN else int(file.frames)
         self._check_length()
         self._promised = part.least if part.guessed else self._n_samples
+        if isinstance(file, FfmpegFile):
+            self._parts, self._promised = iter(()), file.least
         return True
 
-    def _check_same_format(self, file: _ForwardFile) -> None:
+    def _check_same_format(self, file: _ForwardFile | FfmpegFile) -> None:
         kinds = [
             f"{rate} Hz, {channels} channels, read as {kind}"
             for rate, channels, kind in (
                 (self.sample_rate, self.channels, self._sample_type),
-                (file.samplerate, file.channels, _sample_type(file.subtype)),
+                (file.samplerate, file.channels, _sample_type(file)),
             )
         ]
         if kinds[0] != kinds[1]:
@@ -241,7 +249,7 @@ class Source:
             kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something special")
             raise self.error("open", f"it is {kind}, and only regular files are read; leave it out")
 
-    def _open_sound_file(self, part: Part) -> _ForwardFile:
+    def _open_sound_file(self, part: Part) -> _ForwardFile | FfmpegFile:
         begin = os.pread(self._fd, 12, part.start)
         if begin.startswith(_SAMPLE_DUMP):
             found = "it is a MIDI sample dump, and libsndfile makes up what is missing or damaged in one"
@@ -257,15 +265,26 @@ class Source:
                 return _ForwardFile(self._fd, closefd=False)
             return _ForwardFile(Segment(self._fd, part.start, part.stop))
         except soundfile.SoundFileError as error:
+            if self._file is None and may_decode(begin):
+                return self._open_with_ffmpeg(_said(error))
             found = f"{part.name}libsndfile finds no audio in it ({_said(error)}), it begins with {begin!r}"
             cure = "copy it again, convert it to WAV or FLAC, or leave it out"
             raise self.error("open", f"{found}; {cure}") from None
 
+    def _open_with_ffmpeg(self, refusal: str) -> FfmpegFile:
+        try:
+            return FfmpegFile(self._fd)
+        except FfmpegError as error:
+            found = f"libsndfile finds no audio in it ({refusal}); {error}"
+            raise self.error("open", f"{found}; or convert it to WAV or FLAC, or leave it out") from None
 
-def _sample_type(subtype: str) -> str:
-    if subtype in _INT16:
+
+def _sample_type(file: _ForwardFile | FfmpegFile) -> str:
+    if isinstance(file, FfmpegFile):
+        return file.sample_type
+    if file.subtype in _INT16:
         return "int16"
-    return "int32" if subtype in _INT32 else "float32"
+    return "int32" if file.subtype in _INT32 else "float32"
 
 
 def _said(error: Exception) -> str:

@@ -11,6 +11,7 @@ import re
 import stat
 from collections import deque
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +23,16 @@ from specconv.datasets.base import Evidence, Skipped, readable
 _FORMATS = {name.lower() for name in soundfile.available_formats()}
 AUDIO_EXTENSIONS = frozenset(
     (_FORMATS - {"raw", "mat4", "mat5"})
-    | set("wav wave flac ogg oga opus mp3 aif aiff aifc au snd caf w64 rf64 sph sf iff".split())  # noqa: SIM905
+    | set("wav wave flac ogg oga opus mp3 mp2 mp1 mpga aif aiff aifc au snd caf w64 rf64 sph sf iff".split())  # noqa: SIM905
 )
-FOREIGN_EXTENSIONS = frozenset("m4a m4b aac mp4 wma ac3 dts amr ape wv tta mka ra dsf dff webm".split())  # noqa: SIM905
+# What libsndfile lacks. FFmpeg, the optional decoder of specconv.audio, reads the first.
+FFMPEG_EXTENSIONS = frozenset(
+    "m4a m4b m4r mp4 aac adts 3gp 3gpp 3g2 amr awb wma asf webm weba mka spx ape wv tta mpc mp+ mpp shn tak ra rm "  # noqa: SIM905
+    "ac3 ec3 eac3 dts dtshd thd mlp dsf dff oma aa3 alac xwma".split()
+)
+UNKNOWN_EXTENSIONS = frozenset("aa aax m4p ofr ofs la pac qcp vqf tom dvf msv vox gsm g722 g729".split())  # noqa: SIM905
+_FORMATS_EXTRA = "pip install 'specconv[formats]' adds a decoder"
+DECODED_EXTENSIONS = AUDIO_EXTENSIONS | (FFMPEG_EXTENSIONS if find_spec("av") else frozenset())
 
 _FIRST_FOLDERS, _FIRST_FILES = 500, 20_000  # how much of a tree is looked at to recognise a corpus
 
@@ -75,21 +83,23 @@ def audio_files(root: Path) -> tuple[list[AudioFile], list[Skipped]]:
 def _judge(entry: os.DirEntry[str]) -> tuple[bool, str | None]:
     """(is a folder to look into, why it is no clip); None for a clip, "" for what nobody takes for one."""
     name, suffix = entry.name, extension(entry.name)
-    is_audio = suffix in AUDIO_EXTENSIONS
+    is_audio = suffix in DECODED_EXTENSIONS
     if entry.is_dir(follow_symlinks=False):
         if name.startswith("."):
             return False, "hidden folder"
         return True, "a folder, though named like audio; its files count on their own" if is_audio else ""
     if entry.is_symlink() and entry.is_dir():
         return False, f"a link to a folder, not followed; give {readable(Path(entry.path).resolve())} itself"
-    if suffix in FOREIGN_EXTENSIONS:
-        return False, f"libsndfile cannot decode .{suffix}; convert it to wav or flac"
-    if not is_audio:
+    if not is_audio and suffix not in FFMPEG_EXTENSIONS | UNKNOWN_EXTENSIONS:
         return False, ""
     if name.startswith("._"):
         return False, "a resource fork left by macOS, not audio"
     if name.startswith("."):
         return False, "hidden file"
+    if suffix in UNKNOWN_EXTENSIONS:
+        return False, f"no decoder knows .{suffix}; convert it to wav or flac"
+    if not is_audio:
+        return False, f"libsndfile cannot decode .{suffix}; {_FORMATS_EXTRA}, or convert it to wav or flac"
     return False, None if entry.is_file() else _what_it_is(entry)
 
 
@@ -131,7 +141,7 @@ def first_folders(root: Path) -> Iterator[Folder]:
 
 def is_audio_name(name: str) -> bool:
     """Whether a file of this name counts as audio."""
-    return extension(name) in AUDIO_EXTENSIONS and not name.startswith(".")
+    return extension(name) in DECODED_EXTENSIONS and not name.startswith(".")
 
 
 def named_like(root: Path, stem: re.Pattern[str]) -> Evidence | None:

@@ -132,14 +132,17 @@ def test_folders_named_like_audio_and_hidden_things(tmp_path: Path) -> None:
     )
 
 
-def test_audio_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
-    for name in ("a.m4a", "b.WMA", "c.txt", "wav", ".wav", "d.raw", "e.wav "):
+def test_audio_that_cannot_be_decoded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specconv.datasets.scan.DECODED_EXTENSIONS", AUDIO_EXTENSIONS)  # no optional decoder
+    for name in ("a.m4a", "b.WMA", "d.aax", "c.txt", "wav", ".wav", "d.raw", "e.wav "):
         (tmp_path / name).touch()
+    cure = "pip install 'specconv[formats]' adds a decoder, or convert it to wav or flac"
     clips, skipped = listed(tmp_path)
     assert clips == []
     assert skipped == {
-        "a.m4a": "libsndfile cannot decode .m4a; convert it to wav or flac",
-        "b.WMA": "libsndfile cannot decode .wma; convert it to wav or flac",
+        "a.m4a": f"libsndfile cannot decode .m4a; {cure}",
+        "b.WMA": f"libsndfile cannot decode .wma; {cure}",
+        "d.aax": "no decoder knows .aax; convert it to wav or flac",
     }
 
 

@@ -147,7 +147,7 @@ CONTENTS: Mapping[str, tuple[Make, str]] = {
     "coprime rate.wav": (lambda p: wav(p, rate=44_101), CLIP),
     "flac in truth.wav": (lambda p: encoded(p, "FLAC"), CLIP),
     "opus.ogg": (lambda p: encoded(p, "OGG", subtype="OPUS"), CLIP),
-    "movie.m4a": (lambda p: p.write_bytes(b"\0\0\0\x20ftypM4A "), SKIPPED),
+    "book.aax": (lambda p: p.write_bytes(b"\0\0\0\x20ftypaax "), SKIPPED),
     "notes.txt": (lambda p: p.write_text("no audio"), PASSED_OVER),
     "unreadable.wav": (unreadable, CLIP if os.geteuid() == 0 else "open"),
 }
