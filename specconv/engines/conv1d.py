@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from specconv.engines.coefficients import DenseCoefficients
 from specconv.engines.constant import Constant
 from specconv.engines.front import Block, one_by_one
-from specconv.engines.padding import Padded, PadMode
+from specconv.engines.padding import Padded, PadMode, extended
 from specconv.engines.precision import slide
 from specconv.engines.product import framed_product
 from specconv.engines.threads import is_plain, workers
@@ -87,6 +87,9 @@ class PaddedWaveform:
                 end = (stop - 1) * self.hop_length + self.right
                 yield Block(rows, slice(first, stop), partial(signal.read, rows, start, end))
 
+    def whole(self, waveforms: Tensor) -> Tensor:
+        return extended(waveforms, self.left, self.right + self.beyond, self.pad_mode)
+
 
 class Conv1dBank(nn.Module):
     """A bank of kernels as weights of strided convolutions.
@@ -110,17 +113,16 @@ class Conv1dBank(nn.Module):
 
     def forward(self, padded: Tensor) -> DenseCoefficients:
         """Waveforms ``(n_clips, left + (n_frames - 1) · hop_length + right)`` to ``(n_clips, n_bins, n_frames)``."""
-        n_frames = 1 + (padded.shape[-1] - self.left - self.right) // self.hop_length
         weights = [c.like(padded) for c in self._constants] or [k.to(padded.dtype) for k in self.kernels]
         if is_plain(padded, *weights):
+            n_frames = 1 + (padded.shape[1] - self.left - self.right) // self.hop_length
             parts = [
                 self._framed(padded[:, offset:], kernels[:, 0], n_frames)
                 for offset, kernels in zip(self._offsets, weights, strict=True)
             ]
             return DenseCoefficients(torch.cat(parts, dim=2).transpose(1, 2))
         parts = [
-            self._slid(padded[:, offset:], kernels[:, 0], n_frames)
-            for offset, kernels in zip(self._offsets, weights, strict=True)
+            self._slid(padded, offset, kernels[:, 0]) for offset, kernels in zip(self._offsets, weights, strict=True)
         ]
         return DenseCoefficients(torch.cat(parts, dim=1))
 
@@ -136,13 +138,15 @@ class Conv1dBank(nn.Module):
         real, imaginary = total.chunk(2, dim=2)
         return torch.complex(real, imaginary)
 
-    def _slid(self, waveforms: Tensor, kernels: Tensor, n_frames: int) -> Tensor:
-        """One group, complex; long kernels in parts, whose sums round less."""
+    def _slid(self, padded: Tensor, offset: int, kernels: Tensor) -> Tensor:
+        """One group, complex, from so many samples on; long kernels in parts, whose sums round less."""
         total: Tensor | None = None
-        for start in range(0, kernels.shape[-1], LONGEST_SUM):
-            part = kernels[..., start : start + LONGEST_SUM]
-            stop = start + (n_frames - 1) * self.hop_length + part.shape[-1]
-            values = slide(waveforms[..., start:stop], part, self.hop_length)
+        for start in range(0, kernels.shape[1], LONGEST_SUM):
+            part = kernels[:, start : start + LONGEST_SUM]
+            first = offset + start
+            # What the frames are longer than the kernels is cut off, so that each part gives the same frames.
+            after = self.left + self.right - first - part.shape[1]
+            values = slide(padded[:, first : padded.shape[1] - after], part, self.hop_length)
             total = values if total is None else total + values
         assert total is not None
         real, imaginary = total.chunk(2, dim=1)

@@ -51,6 +51,9 @@ class Float64Front(nn.Module):
         for block in self.front.blocks(exact, frames, whole=whole, together=together):
             yield replace(block, compute=partial(_computed, block, waveforms.dtype))
 
+    def whole(self, waveforms: Tensor) -> Float64Values:
+        return Float64Values(self.front.whole(_float64(waveforms)), waveforms.dtype)
+
 
 class Float64Steps(nn.Sequential):
     """Steps after a `Float64Front`; the last one's result gets the waveforms' precision."""

@@ -21,7 +21,7 @@ from specconv.engines.constant import Constant
 from specconv.engines.fourier import rfft
 from specconv.engines.front import Block, one_by_one
 from specconv.engines.memory import keep_freed_memory
-from specconv.engines.padding import Padded, PadMode
+from specconv.engines.padding import Padded, PadMode, extended
 from specconv.kernels.windows import WindowSpec, window
 
 # Points of FFTs (frames times n_fft) that go through the chain together: 2^19 float32 with their spectrum are 4 MB,
@@ -118,6 +118,11 @@ class FramedSpectrum(nn.Module):
             for some in (range(own.start, within.start), within, range(within.stop, own.stop)):
                 for rows, part in _tiles(alike, some, block):
                     yield self._block(signal, rows, part)
+
+    def whole(self, waveforms: Tensor) -> Any:
+        left = self.framing.left
+        framed = extended(waveforms, left, left, self.pad_mode).unfold(-1, self.framing.n_fft, self.framing.hop_length)
+        return self.coefficients(framed * self.window.like(framed))
 
     def _alike(self, lengths: Sequence[int], block: int) -> Iterator[slice]:
         """Runs of clips whose frames are cut alike: of one length, or all if they are short beside a block.

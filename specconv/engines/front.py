@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from specconv.engines.padding import Padded, PadMode
 
 
@@ -52,6 +54,9 @@ class Front(Protocol):
 
         together: see `Reach`; a block that cuts such frames apart computes them twice.
         """
+
+    def whole(self, waveforms: Tensor) -> Any:
+        """What ``blocks`` computes of whole clips ``(batch, time)`` of any length: the graph that is exported."""
 
 
 class Reach(Protocol):

@@ -23,6 +23,7 @@ from specconv.engines.ladder import TILE_FRAMES, TILE_SAMPLES, Fold, power_of_tw
 from specconv.engines.memory import keep_freed_memory
 from specconv.engines.padding import Padded, PadMode
 from specconv.engines.threads import is_plain, workers
+from specconv.errors import ParameterError
 
 # A product of fewer rows takes another path of the BLAS, and rounds otherwise.
 ROWS = 4
@@ -141,6 +142,18 @@ class LongSpectrum:
             return n_frames
         step = power_of_two(-(-wanted // (2 * cores)))
         return max(together, min(max(step, power_of_two(-(-SHORTEST_TILE // self.hop_length))), longest))
+
+    def whole(self, waveforms: Tensor) -> tuple[Stretch, ...]:
+        """Raises ParameterError where the shape is not known: the plan of the FFTs depends on it."""
+        if any(isinstance(size, torch.SymInt) for size in waveforms.shape):
+            raise ParameterError(
+                "engine fft plans a bank of kernels for one shape of the waveforms, but the export leaves it open; "
+                "build the transform with engine conv1d, or export it for one shape"
+            )
+        signal = Padded(waveforms, None, self.pad_mode)
+        (block,) = self.blocks(signal, range(self.n_frames(waveforms.shape[1])), whole=True)
+        stretches: tuple[Stretch, ...] = block.compute()
+        return stretches
 
     def _stretch(self, signal: Padded, rows: slice, frames: range, n_frames: int) -> Stretch:
         frames = range(frames.start, min(frames.stop, n_frames))

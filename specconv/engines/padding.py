@@ -83,3 +83,15 @@ class Padded:
             within = position.remainder(period)
             return torch.minimum(within, period - within).minimum(last) - self.origin
         return position.clamp(min=0).minimum(last) - self.origin
+
+
+def extended(waveforms: Tensor, left: int, right: int, mode: PadMode) -> Tensor:
+    """``waveforms (batch, time)`` with so many samples more at each end: for any length of the time, known or not."""
+    if mode == "constant":
+        return functional.pad(waveforms, (left, right))
+    last = waveforms.shape[1] - 1
+    position = torch.arange(waveforms.shape[1] + left + right, device=waveforms.device) - left
+    if mode == "reflect":
+        position = position.remainder(torch.full_like(position, 2 * last).clamp(min=1))
+        position = torch.minimum(position, 2 * last - position)
+    return waveforms[:, position.clamp(min=0, max=last)]

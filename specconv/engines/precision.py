@@ -24,7 +24,6 @@ _SETTINGS: dict[str, list[tuple[Any, Any]]] = {
     "mps": [],
 }
 _SETTINGS["xpu"] = _SETTINGS["cpu"]  # oneDNN's, too
-ROWS = 64  # frames of one product on a CPU: a BLAS rounds otherwise for other numbers of them, see `product`
 
 _lock = threading.Lock()
 _inside = dict.fromkeys(_SETTINGS, 0)
@@ -60,6 +59,11 @@ def full_precision(device_type: str) -> Iterator[None]:
                     setting.fp32_precision = chosen
 
 
+def is_exporting() -> bool:
+    """Whether torch.export records a graph; `torch.compiler.is_exporting` is true in torch.compile, too."""
+    return torch.compiler.is_exporting() and torch.compiler._is_exporting_flag
+
+
 def matmul(left: Tensor, right: Tensor) -> Tensor:
     """``torch.matmul`` in full float32, and so its gradients."""
     if torch.compiler.is_compiling():
@@ -76,7 +80,7 @@ def slide(waveforms: Tensor, kernels: Tensor, hop_length: int) -> Tensor:
 
     A strided convolution as a product of frames and kernels. Its gradients keep the waveforms and not the frames.
     """
-    if torch.compiler.is_exporting():  # what other programs know best
+    if is_exporting():  # what other programs know best
         return F.conv1d(waveforms[:, None], kernels[:, None], stride=hop_length)
     if _is_recorded(waveforms, kernels) and not torch.compiler.is_compiling():
         slid: Tensor = _Slide.apply(waveforms, kernels, hop_length)  # type: ignore[no-untyped-call]
@@ -99,13 +103,9 @@ def _is_recorded(*factors: Tensor) -> bool:
 
 def _slid(waveforms: Tensor, kernels: Tensor, hop_length: int) -> Tensor:
     frames = waveforms.unfold(-1, kernels.shape[1], hop_length)
-    (n_clips, n_frames, n_samples), n_rows = frames.shape, len(frames) * frames.shape[1]
-    rows = frames.reshape(n_rows, n_samples)
-    if rows.device.type != "cpu" or torch.compiler.is_compiling():
-        return matmul(rows, kernels.T).view(n_clips, n_frames, -1).transpose(1, 2)
-    blocks = F.pad(rows, (0, 0, 0, -n_rows % ROWS)).view(-1, ROWS, n_samples)
-    products = matmul(blocks, kernels.T.expand(len(blocks), -1, -1)).flatten(0, 1)
-    return products[:n_rows].view(n_clips, n_frames, -1).transpose(1, 2)
+    clips, n_frames, n_samples = frames.shape
+    rows = frames.reshape(clips * n_frames, n_samples)
+    return matmul(rows, kernels.T).view(clips, n_frames, kernels.shape[0]).transpose(1, 2)
 
 
 class _Product(torch.autograd.Function):

@@ -22,8 +22,9 @@ def product(weights: Tensor, values: Tensor) -> Tensor:
     """``weights (n_out, n_in)`` times ``values (n_clips, n_in, n_frames)``: ``(n_clips, n_out, n_frames)``."""
     if not is_plain(weights, values):
         # One product of all frames: where the bins are innermost, as an FFT leaves them, nothing is turned for it.
-        rows = values.transpose(1, 2).reshape(-1, len(values[0]))
-        return matmul(rows, weights.T).view(len(values), -1, len(weights)).transpose(1, 2)
+        clips, n_in, frames = values.shape
+        rows = values.transpose(1, 2).reshape(clips * frames, n_in)
+        return matmul(rows, weights.T).view(clips, frames, weights.shape[0]).transpose(1, 2)
     (clips, n_in, frames), n_out = values.shape, len(weights)
     weights = _enough_rows(weights)
     parts = -(-clips * frames // COLUMNS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from specconv.engines.front import Block, Front
 from specconv.engines.padding import Padded
-from specconv.engines.precision import full_precision
+from specconv.engines.precision import full_precision, is_exporting
 from specconv.engines.threads import is_plain, side_by_side, workers
 from specconv.errors import ParameterError
 from specconv.layers.base import Layer
@@ -28,8 +28,14 @@ def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequenc
     uncentred transform.
     """
     waveforms = _floating(waveforms)
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        raise ParameterError(
+            "torch.jit.trace would keep the shape of its example for ever; use torch.export.export with dynamic_shapes"
+        )
     if waveforms.ndim == 1:
         return [specgram[0] for specgram in compute(transforms, waveforms[None], lengths)]
+    if is_exporting() and lengths is None:
+        return _exported(transforms, waveforms)
     whole = Padded(waveforms, lengths, "constant")  # checks the shape and the number of lengths
     if (longest := max(whole.lengths)) > waveforms.shape[1]:
         raise ParameterError(f"lengths hold {longest}; waveforms have {waveforms.shape[1]} samples, padding included")
@@ -38,6 +44,17 @@ def compute(transforms: Sequence[Transform], waveforms: Tensor, lengths: Sequenc
         for group in by_front(transforms):
             finished = _by_one_front([transforms[i] for i in group], waveforms, whole.lengths)
             specgrams.update(zip(group, finished, strict=True))
+    return [specgrams[i] for i in range(len(transforms))]
+
+
+def _exported(transforms: Sequence[Transform], waveforms: Tensor) -> list[Tensor]:
+    """The same for one batch, as a graph that holds for batches and clips of any size."""
+    specgrams: dict[int, Tensor] = {}
+    with full_precision(waveforms.device.type):
+        for group in by_front(transforms):
+            coefficients = transforms[group[0]].front.whole(waveforms)
+            for i in group:
+                specgrams[i] = transforms[i].clip_layers(transforms[i].finish(coefficients))
     return [specgrams[i] for i in range(len(transforms))]
 
 

@@ -2,7 +2,9 @@
 
 What holds: ``torch.compile`` takes every transform; in one graph (``fullgraph=True``) all but the banks by the fft
 engine, whose weights are built by NumPy and SciPy once the clip's length is known: they break the graph and run as
-without it. ``torch.export`` takes every transform for the shape that it is given; its strict mode all but these banks.
+without it. ``torch.export`` takes every transform for the shape that it is given, its strict mode all but these banks;
+with the sizes of batch and time left open it takes all but these banks, which engine conv1d is for.
+``torch.jit.trace``, which would keep the shape of its example, is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from specconv.errors import ParameterError
 from specconv.transforms import TransformSet, build_transform
 
 RATE = 8000
@@ -124,3 +127,52 @@ def test_an_exported_transform_survives_its_file(tmp_path: Any) -> None:
     transform = build_transform(CASES["mel"], RATE, trainable=True).eval()
     torch.export.save(torch.export.export(transform, (NOISE,)), tmp_path / "mel.pt2")
     same(torch.export.load(tmp_path / "mel.pt2").module()(NOISE), transform(NOISE))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(("name", "engine"), ONE_GRAPH)
+def test_a_transform_is_exported_for_every_shape(name: str, engine: Any, strict: bool) -> None:
+    transform = build_transform(CASES[name], RATE, engine=engine).eval()
+    shapes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("time", min=128)}  # more than one frame
+    exported = torch.export.export(transform, (NOISE,), dynamic_shapes=(shapes,), strict=strict).module()
+    for shape in ((2, 1000), (5, 1777), (1, 400), (3, 4096), (2, 130)):
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        expected, found = transform(noise), exported(noise)
+        assert found.shape == expected.shape
+        bound = 1e-3 if name == "cfp" else 2e-6  # its powers magnify the rounding of what is nearly zero
+        torch.testing.assert_close(found, expected, rtol=0, atol=bound * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("pad_mode", ["reflect", "constant", "replicate"])
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("n_fft", [64, 65])
+@pytest.mark.parametrize("engine", ["fft", "conv1d"])
+def test_so_is_every_framing(engine: Any, n_fft: int, center: bool, pad_mode: str) -> None:
+    given = {"type": "stft", "n_fft": n_fft, "hop_length": 20, "center": center, "pad_mode": pad_mode}
+    transform = build_transform(given, RATE, engine=engine).eval()
+    shapes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("time", min=100)}
+    exported = torch.export.export(transform, (NOISE,), dynamic_shapes=(shapes,)).module()
+    for n_samples in (100, 119, 120, 777):
+        same(exported(NOISE[:, :n_samples]), transform(NOISE[:, :n_samples]))
+
+
+@pytest.mark.parametrize(("name", "engine"), FOLDED)
+def test_a_folded_bank_is_exported_for_one_shape_only(name: str, engine: Any) -> None:
+    transform = build_transform(CASES[name], RATE, engine=engine).eval()
+    shapes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("time", min=128)}
+    with pytest.raises(ParameterError, match="engine conv1d"):
+        torch.export.export(transform, (NOISE,), dynamic_shapes=(shapes,), strict=False)
+
+
+def test_a_trace_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"torch\.export"):
+        torch.jit.trace(build_transform(CASES["mel"], RATE), NOISE)
+
+
+@pytest.mark.parametrize(("name", "engine"), [("stft", "fft"), ("mel", "conv1d"), ("mfcc", "fft"), ("cqt", "conv1d")])
+def test_a_transform_compiles_for_every_shape(name: str, engine: Any) -> None:
+    transform = build_transform(CASES[name], RATE, engine=engine)
+    compiled = torch.compile(transform, backend="aot_eager", fullgraph=True, dynamic=True)
+    for shape in ((2, 1000), (5, 1777), (1, 400)):
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        same(compiled(noise), transform(noise))
