@@ -177,11 +177,9 @@ class CombinedPeriodicity(nn.Module):
         self.maps = nn.ParameterList([torch.from_numpy(values).float() for values in maps] if trainable else [])
 
     def forward(self, coefficients: Coefficients) -> Tensor:
-        parts = torch.view_as_real(coefficients.complex).transpose(1, 2)
+        parts = torch.view_as_real(coefficients.complex.transpose(1, 2))
         squares = parts * parts
-        energy = (
-            squares[..., 0] + squares[..., 1]
-        ).contiguous()  # (n_clips, n_frames, n_fft // 2 + 1), each frame in one piece
+        energy = squares[..., 0] + squares[..., 1]  # (n_clips, n_frames, n_fft // 2 + 1), each frame in one piece
         spectrum = _above_zero(_heard(energy, SILENT**2), self.gammas[0] / 2) * self._factor
         cepstrum = _above_zero(_heard(self._transformed(spectrum), SILENT), self.gammas[1])
         cepstrum[..., : self.lowest] = 0
