@@ -149,7 +149,8 @@ def open_output(
         kept = tuple(shard for shard in mine if shard.number in found.whole)
         replaced = [shard_path(folder, shard.number) for shard in todo if shard.number in found.others]
         _check_space(plan, converter, folder, todo, replaced)
-        _tell_kept(progress, plan, part, todo, kept)
+        if not todo and not found.surplus:
+            _tell_kept(progress, plan, part, kept)
         _tell(progress, folder, todo, found)
         if todo or found.surplus:
             root, dataset = str(plan.listing.root.resolve()), plan.listing.dataset.name
@@ -205,12 +206,8 @@ def _refuse_other_audio(plan: Plan, folder: Path, found: Survey) -> None:
         )
 
 
-def _tell_kept(
-    progress: Progress, plan: Plan, part: tuple[int, int], todo: tuple[ShardTask, ...], kept: tuple[ShardTask, ...]
-) -> None:
+def _tell_kept(progress: Progress, plan: Plan, part: tuple[int, int], kept: tuple[ShardTask, ...]) -> None:
     """Say why a run has nothing to do."""
-    if todo:
-        return
     number, parts = part
     share = "" if parts == 1 else f" of part {number}/{parts}"
     if kept:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from hostile_files import wav
-from listening import Listening
+from listening import NOTHING_TO_DO, Listening
 from separate_runs import Runs, contents
 
 import specconv
@@ -85,7 +85,7 @@ def test_a_disk_that_fills_keeps_finished_shards_and_the_same_command_goes_on(
         specconv.convert(noise, JOB, out)
     finished = shard_paths(out)
     assert 1 <= len(finished) < 4
-    assert sorted(out.iterdir()) == finished
+    assert sorted(out.iterdir()) == [*finished, out / "unfinished.json"]
     subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
     report = specconv.convert(noise, JOB, out)
     assert (report.shards, report.kept_shards) == (4 - len(finished), len(finished))
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_with_the_waiting_frames_of_a_long_recording(
     levels = {**WIDE, "scale": "decibel", "top_db": 60.0}
     with pytest.raises(OutputError, match="cannot be written: No space left"):
         specconv.convert(noise, {**JOB, "transforms": [levels]}, disk / "out")
-    assert sorted((disk / "out").iterdir()) == shard_paths(disk / "out")
+    assert sorted((disk / "out").iterdir()) == [*shard_paths(disk / "out"), disk / "out" / "unfinished.json"]
 
 
 def test_a_disk_that_is_full_for_the_index_alone(clips: Path, small: Mapping[str, Any], disk: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_write_that_fails_ends_the_run_while_clips_are_still_decoded(
         with pytest.raises(OutputError, match=cure) as raised:
             specconv.convert(clips, small, out)
     assert "run the same command again" in str(raised.value) or number == errno.EROFS
-    assert [path.name for path in out.iterdir()] == ["shard-00000.h5"]
+    assert sorted(path.name for path in out.iterdir()) == ["shard-00000.h5", "unfinished.json"]
     assert specconv.convert(clips, small, out).kept_shards == 1
     specconv.convert(clips, small, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
@@ -241,6 +241,6 @@ def test_the_folder_of_the_audio_may_hold_the_shards(
     specconv.convert(clips, small, tmp_path / "whole")
     specconv.convert(clips, small, out)
     report = specconv.convert(clips, small, out, progress=listening)
-    assert (report.shards, report.kept_shards, listening.notices) == (0, 3, [])
+    assert (report.shards, report.kept_shards, listening.notices) == (0, 3, [NOTHING_TO_DO])
     found = {path.name: path.read_bytes() for path in shard_paths(out)}
     assert found == {path.name: path.read_bytes() for path in shard_paths(tmp_path / "whole")}
