@@ -1,6 +1,7 @@
 """Audio files become waveforms: decoding, one channel, one sample rate, one length.
 
-clip: the values.  source: opening and reading one file.  truncation, mpeg: is the file whole.
+clip: the values.  source: opening and reading one file.  parts: the files joined in it, each a segment.
+containers, mpeg, tags: how long they say they are.  truncation: is it true.
 downmix, resample, fit: the steps.  decode, load: the ways in.  batches: which clips go together.
 """
 

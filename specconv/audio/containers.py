@@ -18,6 +18,8 @@ MAGIC = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"riff", b"caff", b".snd",
 _MOST_CHUNKS = 1 << 10
 _BEYOND = 1 << 62  # where no file system has a byte
 _AU_SUBTYPES = {1: "ULAW", 2: "PCM_S8", 3: "PCM_16", 4: "PCM_24", 5: "PCM_32", 6: "FLOAT", 7: "DOUBLE", 27: "ALAW"}
+_WAVE_SUBTYPES = {(1, 1): "PCM_U8", (1, 2): "PCM_16", (1, 3): "PCM_24", (1, 4): "PCM_32"}  # by wFormatTag and bytes
+_WAVE_SUBTYPES |= {(3, 4): "FLOAT", (3, 8): "DOUBLE", (6, 1): "ALAW", (7, 1): "ULAW"}
 _BYTES = {
     "ULAW": 1,
     "ALAW": 1,
@@ -150,8 +152,7 @@ def _wave_format(fields: bytes, byteorder: _ByteOrder) -> Plain | None:
     if code == 0xFFFE and len(fields) == 26:
         code = int.from_bytes(fields[24:26], byteorder)
     n_bytes = block // max(channels, 1)
-    names = {1: {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}, 3: {4: "FLOAT", 8: "DOUBLE"}, 6: {1: "ALAW"}}
-    subtype = {**names, 7: {1: "ULAW"}}.get(code, {}).get(n_bytes)
+    subtype = _WAVE_SUBTYPES.get((code, n_bytes))
     if subtype is None or n_bytes * channels != block or bits > 8 * n_bytes or bits <= 8 * (n_bytes - 1):
         return None
     return Plain(subtype, sample_rate, channels, byteorder)
@@ -183,7 +184,8 @@ def _caf(fd: int, position: int, end: int) -> Data | None:
             names = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"} if not flags & 1 else {4: "FLOAT", 8: "DOUBLE"}
             subtype = names.get(n_bytes // max(channels, 1)) if coding == b"lpcm" else None
             order: _ByteOrder = "little" if flags & 2 else "big"
-            plain = Plain(subtype, int(sample_rate), channels, order) if subtype else None
+            if subtype and channels and n_bytes % channels == 0 and 0 < sample_rate < 2**31:
+                plain = Plain(subtype, int(sample_rate), channels, order)
         elif name == b"data":  # an edit count goes first
             return _data(fd, content + 4, max(size - 4, 0), end, layout, plain)
     return None

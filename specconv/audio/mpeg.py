@@ -17,6 +17,7 @@ _WINDOW = 1 << 18
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 _MARKS = re.compile(b"Xing|Info|VBRI")
 _MARK_WITHIN = 64  # bytes of a frame in which its mark stands
+_SILENT = bytes(6)  # of the side information, in a frame that holds a header in place of sound
 _HEADER_WITHIN = 128  # ... and the numbers behind the mark
 _BIT_RATES = {  # kbit/s by (MPEG 1, layer); index 0 is "free format", which gives no frame length
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -106,11 +107,9 @@ def count_frames(fd: int, start: int, size: int) -> FrameCount | None:
     kind, announced = _kind(window), _announced(window[: first[0]])
     lengths: dict[bytes, int] = {}  # of the frames by their first four bytes
     position, frames, following = start + first[0], int(start + first[0] <= size), None
-    mark = _next_mark(window, base, position)
     while position + 4 <= size:
         if position + _HEADER_WITHIN > base + len(window) and base + len(window) < size:
             window, base = os.pread(fd, _WINDOW, position), position
-            mark = _next_mark(window, base, position)
         header = window[position - base : position - base + 4]
         if header not in lengths:
             frame = _frame(header)
@@ -121,23 +120,16 @@ def count_frames(fd: int, start: int, size: int) -> FrameCount | None:
                     break
                 continue
             lengths[header] = frame[0]
-        if mark < position + lengths[header]:
-            if _announced(window[position - base : position - base + lengths[header]]) is not None:
-                following = position
-                break
-            mark = _next_mark(window, base, position + lengths[header])
+        at = position - base
+        if window[at + 6 : at + 12] == _SILENT and _announced(window[at : at + lengths[header]]) is not None:
+            following = position
+            break
         position += lengths[header]
         frames += position <= size
     promised, n_bytes = announced or (None, 0)
     all_bytes = start + n_bytes <= (size if following is None else following)
     audio = frames - (announced is not None)
     return FrameCount(audio, first[1], promised, position > size, all_bytes, following)
-
-
-def _next_mark(window: bytes, base: int, position: int) -> int:
-    """Where in the file the next word of a header stands within this window, the window's end if nowhere."""
-    found = _MARKS.search(window, max(position - base, 0))
-    return base + (found.start() if found else len(window))
 
 
 def _next_stream(fd: int, position: int, size: int, kind: tuple[int, int, bool]) -> int:

@@ -20,6 +20,7 @@ from specconv.audio.truncation import BadLengthError, check_data, check_mpeg, ch
 _WINDOW = 1 << 20
 _OVERLAP = 32
 _OGG_FIRST_PAGE = re.compile(rb"OggS\0[\2\3\6\7]")
+_FLAC_BUFFER = 1 << 16  # libFLAC's has 8 KiB
 _FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 NEXT_HEADER = {"little": re.compile(b"WAVEfmt "), "big": re.compile(b"AIFFCOMM")}  # one word: a search is fast
 _MOST_UNSAID = 1 << 31  # bytes of coded samples that libsndfile reads where no length is said
@@ -53,9 +54,14 @@ def parts(fd: int, size: int) -> Iterator[Part]:
         if following is None:
             return
         begin = after_tags(fd, following)
-        magic = os.pread(fd, 4, begin)
-        kind = _mpeg if magic[:1] == b"\xff" else {b"OggS": _ogg, b"fLaC": _flac}.get(magic, _container)
         name = f"part {number} of the joined file, from byte {begin} on: " if number > 1 else ""
+        magic = os.pread(fd, 4, begin)
+        if magic == b"OggS":
+            kind = _ogg
+        elif magic == b"fLaC":
+            kind = _flac
+        else:
+            kind = _mpeg if magic[:1] == b"\xff" else _container
         try:
             following = yield from kind(fd, begin, size, name)
         except BadLengthError as wrong:
@@ -89,7 +95,8 @@ def _flac(fd: int, start: int, size: int, name: str) -> Generator[Part, None, in
     length = os.pread(fd, 5, start + 21)
     if len(length) == 5 and (length[0] & 0x0F or any(length[1:])):
         yield Part(start, size, name=name)
-        return find(fd, _FLAC, start + 42, size)
+        read = os.lseek(fd, 0, os.SEEK_CUR)  # by the decoder of the first part, a little beyond what it gave
+        return find(fd, _FLAC, max(start + 42, read - _FLAC_BUFFER), size)
     following = find(fd, _FLAC, start + 42, size)  # its decoder would go on into the next part
     yield Part(start, size if following is None else following, name=name)
     return following
@@ -113,8 +120,8 @@ def _container(fd: int, start: int, size: int, name: str) -> Generator[Part, Non
     if data is None:
         yield Part(start, size, name=name)
         return None
-    following = after_tags(fd, data.stop)
-    if os.pread(fd, 4, following) in MAGIC or frames_from(fd, following) == 3:
+    following = after_tags(fd, data.stop) if data.stop < size else size
+    if following < size and (os.pread(fd, 4, following) in MAGIC or frames_from(fd, following) == 3):
         check_data(fd, data, following, following)
     else:
         check_data(fd, data, data.stop, size)

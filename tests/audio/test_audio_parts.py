@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -186,3 +187,53 @@ def test_a_whole_file_costs_no_search_where_its_beginning_is_enough(make: Join, 
     (path,) = make("flac", (16000,))
     monkeypatch.setattr("specconv.audio.parts.find", None)
     assert load(path, AudioFormat(duration=0.5)).n_samples == 8000
+
+
+# --- one rule for all formats: a file that promises more than it holds is refused
+
+
+def promise_more(path: Path, kind: str, content: bytes, samples: int) -> None:
+    """Rewrite the length in the header."""
+    mark, further, form, unit = {
+        "flac": (b"fLaC", 18, ">I", 1),
+        "wav": (b"data", 0, "<I", 2),
+        "aiff": (b"SSND", 0, ">I", 2),
+        "au": (b".snd", 4, ">I", 2),
+        "caf": (b"data", 0, ">Q", 2),
+        "w64": (b"data", 12, "<Q", 2),
+        "rf64": (b"ds64", 12, "<Q", 3),
+        "mp3": (b"Xing" if b"Xing" in content[:64] else b"Info", 4, ">I", 1),
+    }[kind]
+    at = content.index(mark) + 4 + further
+    (before,) = struct.unpack_from(form, content, at)
+    after = bytearray(content)
+    struct.pack_into(form, after, at, before + samples * unit)
+    path.write_bytes(after)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 2000])
+@pytest.mark.parametrize("kind", ["flac", "wav", "aiff", "au", "caf", "w64", "rf64"])
+def test_a_promise_of_a_few_samples_more_is_refused(make: Join, kind: str, samples: int) -> None:
+    (path,) = make(kind, (8000,))
+    content = path.read_bytes()
+    if kind in ("wav", "aiff", "caf", "w64", "rf64"):  # no chunk behind the samples that could be taken for them
+        n_bytes = 8000 * (3 if kind == "rf64" else 2)
+        start = content.index(b"SSND" if kind == "aiff" else b"data")
+        start += {"aiff": 16, "caf": 16, "w64": 24}.get(kind, 8)
+        content = content[: start + n_bytes]
+    promise_more(path, kind, content, samples)
+    assert f"promises {8000 + samples} samples, 8000 " in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["vorbis", "opus"])
+def test_an_ogg_without_its_end_flag_is_refused(make: Join, kind: str) -> None:
+    (path,) = make(kind, (64_000,))
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"OggS")])
+    assert "is not marked as the end of the stream" in refusal(path)
+
+
+def test_an_mp3_that_promises_more_is_refused(make: Join) -> None:
+    (path,) = make("mp3", (16_000,))
+    promise_more(path, "mp3", path.read_bytes(), 2)  # frames
+    assert "MPEG frames" in refusal(path)

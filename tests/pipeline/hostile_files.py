@@ -102,6 +102,28 @@ def unreadable(path: Path) -> None:
     path.chmod(0)
 
 
+def joined(path: Path, container: str, subtype: str | None = None, *, rates: tuple[int, ...] = (RATE, RATE)) -> None:
+    parts = []
+    for rate in rates:
+        with path.open("w+b") as file:
+            soundfile.write(file, noise(12000), rate, format=container, subtype=subtype)
+        parts.append(path.read_bytes())
+    path.write_bytes(b"".join(parts))
+
+
+def length_unset(path: Path, size: int) -> None:
+    wav(path)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+def no_end_flag(path: Path) -> None:
+    content = encoded(path, "OGG", 64000)
+    path.write_bytes(content[: content.rindex(b"OggS")])
+
+
 Make = Callable[[Path], object]
 
 CONTENTS: Mapping[str, tuple[Make, str]] = {
@@ -147,6 +169,18 @@ CONTENTS: Mapping[str, tuple[Make, str]] = {
     "coprime rate.wav": (lambda p: wav(p, rate=44_101), CLIP),
     "flac in truth.wav": (lambda p: encoded(p, "FLAC"), CLIP),
     "opus.ogg": (lambda p: encoded(p, "OGG", subtype="OPUS"), CLIP),
+    "joined.ogg": (lambda p: joined(p, "OGG", "VORBIS"), CLIP),
+    "joined.opus": (lambda p: joined(p, "OGG", "OPUS"), CLIP),
+    "joined.flac": (lambda p: joined(p, "FLAC"), CLIP),
+    "joined.mp3": (lambda p: joined(p, "MP3"), CLIP),
+    "joined.wav": (lambda p: joined(p, "WAV"), CLIP),
+    "joined.aiff": (lambda p: joined(p, "AIFF"), CLIP),
+    "joined of two rates.ogg": (lambda p: joined(p, "OGG", "VORBIS", rates=(RATE, 22050)), "decode"),
+    "joined of two rates.flac": (lambda p: joined(p, "FLAC", rates=(RATE, 22050)), "decode"),
+    "joined of two rates.mp3": (lambda p: joined(p, "MP3", rates=(RATE, 22050)), "decode"),
+    "from a pipe.wav": (lambda p: length_unset(p, 0xFFFFFFFF), CLIP),
+    "size never set.wav": (lambda p: length_unset(p, 0), CLIP),
+    "no end flag.ogg": (no_end_flag, "decode"),
     "book.aax": (lambda p: p.write_bytes(b"\0\0\0\x20ftypaax "), SKIPPED),
     "notes.txt": (lambda p: p.write_text("no audio"), PASSED_OVER),
     "unreadable.wav": (unreadable, CLIP if os.geteuid() == 0 else "open"),
@@ -167,6 +201,7 @@ NAMES: Mapping[str, str] = {
     "-rf.wav": CLIP,
     "--config.wav": CLIP,
     "100%s %d.wav": CLIP,
+    "a.wav.wav": CLIP,
     "'quotes\" $(x) `y`.wav": CLIP,
     "back\\slash.wav": CLIP,
     os.fsdecode(b"latin-1 \xe9.wav"): CLIP,
