@@ -403,8 +403,9 @@ def test_bombs_do_not_go_off(kind: str, inside: str) -> None:
     elif inside:
         text += "\ntransforms: [{type: stft, n_fft: *a11, then: *a11}]"
     with at_once():
-        (message,) = faults(text)
-    assert len(message) < 1000
+        messages = faults(text)
+    assert messages
+    assert sum(map(len, messages)) < 1000
 
 
 def test_a_chain_of_merges_does_not_grow_for_ever() -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Frames and samples of a clip that are worked on together: 2^21 samples with their spectrum and one bank's result
-# stay far below 256 MB.
-TILE_SAMPLES = 2**21
+# Frames and samples of a clip that are worked on together by one core: 2^20 samples with their spectrum and one
+# bank's result stay far below 128 MB.
+TILE_SAMPLES = 2**20
 TILE_FRAMES = 2**12
 # A long recording goes in blocks of at least so many samples. On the machine measured a real FFT of 2^17 to 2^18
 # samples takes 2.2 ns a sample, of 2^20 4.3 ns and of 2^21 13 ns.

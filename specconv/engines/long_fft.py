@@ -28,7 +28,7 @@ from specconv.errors import ParameterError
 # A product of fewer rows takes another path of the BLAS, and rounds otherwise.
 ROWS = 4
 SHORTEST_TILE = 2**19  # samples of a long recording; shorter ones make small products
-GPU_TILES = 16  # on a GPU so many times more at once: launches cost there, and caches matter less
+GPU_TILES = 32  # on a GPU so many times more at once: launches cost there, and caches matter less
 
 
 @dataclass(eq=False)
