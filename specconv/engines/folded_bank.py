@@ -16,6 +16,7 @@ framework for invertible, real-time constant-Q transforms", 2013.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -35,6 +36,7 @@ Form = Literal["complex", "power", "magnitude"]
 # Of weights for clips of other lengths. A bank of 84 bins has one to four MB for each rung of the ladder: clips of all
 # lengths that a short clip may have, in any order, find theirs kept.
 KEPT_BYTES = 2**27
+_building = threading.Lock()
 
 
 class FoldedBank(nn.Module):
@@ -70,13 +72,13 @@ class FoldedBank(nn.Module):
     def groups(self, n_frames: int, signal: Tensor) -> list[Group]:
         """The bins in groups, for clips of ``n_frames`` frames, with weights like ``signal``."""
         key = (self.grid(n_frames), signal.dtype, signal.device)
-        made = self._groups.get(key)
-        if made is None:
-            # Several threads may come here at once; then one of equal results stays.
-            with torch.inference_mode(False):  # whose tensors could be part of no gradient later
-                made = self._groups[key] = groups(self.bank, self._folds(n_frames), self.tolerance, signal)
-            while len(self._groups) > 1 and sum(map(_size, self._groups.values())) > KEPT_BYTES:
-                self._groups.popitem(last=False)
+        with _building:  # several threads may come here at once, and building takes memory
+            made = self._groups.get(key)
+            if made is None:
+                with torch.inference_mode(False):  # whose tensors could be part of no gradient later
+                    made = self._groups[key] = groups(self.bank, self._folds(n_frames), self.tolerance, signal)
+                while len(self._groups) > 1 and sum(map(_size, self._groups.values())) > KEPT_BYTES:
+                    self._groups.popitem(last=False)
         return made
 
     def __getstate__(self) -> dict[str, Any]:
