@@ -20,7 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from specconv.audio.clip import LONGEST_DURATION
@@ -29,9 +28,9 @@ from specconv.layers import training_only
 from specconv.parameters import Parameters, shown, validation_faults
 from specconv.ready_configs import config_path
 from specconv.transforms import TYPES, TransformParameters, transform_parameters
+from specconv.yaml_text import YamlText, to_yaml
 
 LARGEST_FILE = 2**20  # bytes; the largest ready sweep has two thousand
-MOST_NODES = 100_000  # of the document with its aliases unfolded
 MOST_TRANSFORMS = 1000  # of a sweep; each is a dataset in every shard
 MOST_FAULTS = 100  # lines of one message
 NOT_SWEPT = {"then"}  # keys whose value is a list by nature
@@ -99,7 +98,7 @@ class Job(Parameters):
             "transforms": [transform.model_dump(mode="json") for transform in self.transforms],
             "shards": self.shards.model_dump(mode="json"),
         }
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        return to_yaml(document)
 
 
 def load_config(source: str | Path | Mapping[str, Any]) -> Job:
@@ -127,20 +126,13 @@ def load_config(source: str | Path | Mapping[str, Any]) -> Job:
 
 def parse_config(text: str) -> Job:
     """A job from the text of a config."""
+    document = YamlText(text)
+    if not isinstance(document.value, Mapping):
+        raise ConfigError(f"is {shown(document.value)}; must be a mapping with the keys audio, transforms, shards")
     try:
-        document = yaml.load(text, Loader=_Loader)  # a SafeLoader: plain data only
-    except yaml.YAMLError as error:
-        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise ConfigError("is nested too deeply; a config has four levels") from error
-    except (ValueError, LookupError, AttributeError, OverflowError) as error:  # of yaml's own conversions
-        raise ConfigError(f"holds a value that is not what it is marked or written as: {error}") from error
-    if not isinstance(document, Mapping):
-        raise ConfigError(f"is {shown(document)}; must be a mapping with the keys audio, transforms, shards")
-    nodes = _unfolded_size(document, {}, set())
-    if nodes > MOST_NODES:
-        raise ConfigError(f"unfolds its aliases into more than {MOST_NODES} values; write out what is meant")
-    return _validated(document)
+        return _validated(document.value)
+    except ConfigError as error:
+        raise ConfigError([document.with_line(fault) for fault in error.faults]) from error
 
 
 def _validated(document: Mapping[str, Any]) -> Job:
@@ -232,48 +224,3 @@ def _windows(given: Any) -> Any:
 def _in_a_name(value: Any) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return re.sub(r"[^A-Za-z0-9_.+=]+", "_", text)
-
-
-def _unfolded_size(node: Any, known: dict[int, int], above: set[int]) -> int:
-    """How many values a document has with its aliases written out, computed once per shared part."""
-    if not isinstance(node, (Mapping, list, tuple)):
-        return 1
-    if id(node) in above:
-        raise ConfigError("holds an alias to something that contains it")
-    if id(node) not in known:
-        children = list(node.values()) if isinstance(node, Mapping) else node
-        above.add(id(node))
-        known[id(node)] = 1 + sum(_unfolded_size(child, known, above) for child in children)
-        above.remove(id(node))
-    return known[id(node)]
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain data; 1e-10 is a number as in YAML 1.2, and a key may stand once in a mapping, besides what it merges."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._checked: set[int] = set()
-        self._keys = 0
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Called before a mapping is made, and for each that it merges (``<<: *other``)."""
-        if id(node) not in self._checked:  # merged keys are put beside the node's own, once and for all
-            self._checked.add(id(node))
-            counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-            if twice := [key for key, count in counts.items() if count > 1]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {twice[0]!r} stands twice", node.start_mark
-                )
-        super().flatten_mapping(node)
-        self._keys += len(node.value)
-        if self._keys > MOST_NODES:
-            message = f"its mappings have more than {MOST_NODES} keys, merged ones counted"
-            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
