@@ -84,7 +84,7 @@ class Resampler:
     def blocks(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
         """The same to the bit for a waveform that comes in blocks, in blocks of its own sizes."""
         received = sent = 0
-        pending = torch.zeros(self._margin)
+        pending = torch.zeros(self._margin, dtype=torch.float32, device="cpu")
         for block in blocks:
             received += len(block)
             pending = torch.cat([pending, block])
@@ -103,8 +103,9 @@ class Resampler:
 
     def _tiles(self, waveform: Tensor, n_tiles: int, before: int = 0) -> Tensor:
         """The outputs of the first tiles. The first tile begins ``before`` samples ahead of ``waveform``."""
-        out = torch.empty(n_tiles, self._frames, self._width)
-        inputs = torch.empty(self._reach)  # a copy: the digits could depend on where in memory a tile lies
+        out = torch.empty(n_tiles, self._frames, self._width, dtype=torch.float32, device="cpu")
+        # A copy: the digits could depend on where in memory a tile lies.
+        inputs = torch.empty(self._reach, dtype=torch.float32, device="cpu")
         for tile in range(n_tiles):
             start = tile * self._stride - before
             zeros = max(-start, 0)
@@ -121,13 +122,13 @@ class Resampler:
         """(input, output) float32: from the first input that output ``first`` needs to the last of the last output."""
         start = first * self.down // self.up
         n_inputs = (first + n_outputs - 1) * self.down // self.up - start + 2 * self._margin + 2
-        inputs = start - self._margin + torch.arange(n_inputs)[:, None]
-        outputs = torch.arange(first, first + n_outputs)
+        inputs = start - self._margin + torch.arange(n_inputs, device="cpu")[:, None]
+        outputs = torch.arange(first, first + n_outputs, device="cpu")
         cutoff = _ROLLOFF * min(self.up, self.down)
         # (i / down - j / up) in exact integers, then in units of zero crossings
         crossings = (inputs * self.up - outputs * self.down).double() * (cutoff / (self.up * self.down))
         within = (1 - (crossings / _ZERO_CROSSINGS).square()).clamp_(min=0)
-        beta = torch.tensor(_BETA, dtype=torch.float64)
+        beta = torch.tensor(_BETA, dtype=torch.float64, device="cpu")
         window = torch.special.i0(beta * within.sqrt()) / torch.special.i0(beta)
         window[within == 0] = 0
         weights: Tensor = torch.sinc(crossings) * window * (cutoff / self.down)

@@ -30,12 +30,13 @@ class Constant:
     """A float64, complex128 or int64 array, or a sparse matrix, that follows its user's dtype and device.
 
     Not a buffer of a module: casting a module to float32 and back would lose the digits, and Apple's devices
-    refuse to hold float64 at all. One copy for each (dtype, device) met is kept.
+    refuse to hold float64 at all. One copy for each (dtype, device) met is kept. The numbers themselves stay on the
+    CPU, also where torch's default device is another one: of ``torch.device("meta")`` they could not come back.
     """
 
     def __init__(self, values: NDArray[Any] | csr_array) -> None:
         with torch.inference_mode(False):  # whose tensors could be part of no gradient later
-            self._values = _sparse(values) if isinstance(values, csr_array) else torch.tensor(values)
+            self._values = _sparse(values) if isinstance(values, csr_array) else torch.tensor(values, device="cpu")
         self._copies: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     @property
@@ -70,8 +71,9 @@ def _sparse(matrix: csr_array) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse")  # that they are in beta, and that ours are not checked again
         return torch.sparse_csr_tensor(
-            torch.tensor(matrix.indptr.astype(np.int64)),
-            torch.tensor(matrix.indices.astype(np.int64)),
-            torch.tensor(matrix.data),
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.copy()),
             size=matrix.shape,
+            device="cpu",
         )

@@ -105,7 +105,7 @@ class Conv1dBank(nn.Module):
         self._offsets = [self.left - left for left, _ in groups]
         self._constants = [Constant(weights) for _, weights in groups] if not trainable else []
         self.kernels = nn.ParameterList(
-            [nn.Parameter(torch.from_numpy(weights).float()) for _, weights in groups] if trainable else []
+            [nn.Parameter(torch.tensor(weights, dtype=torch.float32)) for _, weights in groups] if trainable else []
         )
 
     def front(self, pad_mode: PadMode, beyond: int = 0) -> PaddedWaveform:

@@ -174,7 +174,9 @@ class CombinedPeriodicity(nn.Module):
         self._factor = level ** -gammas[0]
         maps = (weights.frequency, weights.quefrency)
         self._fixed = [Constant(values) for values in maps]
-        self.maps = nn.ParameterList([torch.from_numpy(values).float() for values in maps] if trainable else [])
+        self.maps = nn.ParameterList(
+            [torch.tensor(values, dtype=torch.float32) for values in maps] if trainable else []
+        )
 
     def forward(self, coefficients: Coefficients) -> Tensor:
         parts = torch.view_as_real(coefficients.complex.transpose(1, 2))

@@ -156,8 +156,9 @@ def _with_clip_layers(transform: Transform, specgrams: Tensor, frames: Sequence[
     if alike:
         return specgrams
     if not is_plain(specgrams):
-        beyond = torch.arange(n_frames) >= torch.tensor(frames)[:, None]
-        return specgrams.masked_fill(beyond[:, None].to(specgrams.device), 0)
+        device = specgrams.device
+        beyond = torch.arange(n_frames, device=device) >= torch.tensor(frames, device=device)[:, None, None]
+        return specgrams.masked_fill(beyond, 0)
 
     def clear(row: int) -> None:
         specgrams[row, :, frames[row] :] = 0

@@ -96,6 +96,6 @@ class GriffinLim(Inverse):
 
     def _phases(self, magnitudes: Tensor) -> Tensor:
         """``(n_frames, n_bins)``, uniform; the first frames' do not depend on how many follow, nor on the device."""
-        generator = torch.Generator().manual_seed(self.seed)
-        turns = torch.rand(magnitudes.shape[1:], generator=generator)
+        generator = torch.Generator("cpu").manual_seed(self.seed)
+        turns = torch.rand(magnitudes.shape[1:], generator=generator, dtype=torch.float32, device="cpu")
         return (2 * torch.pi * turns).to(magnitudes)

@@ -72,7 +72,7 @@ class Projection(nn.Module):
         self.exponent = exponent
         self._dense, sparse = Constant(weights), np.count_nonzero(weights) < SPARSE * weights.size
         self._sparse = Constant(csr_array(weights)) if sparse else None
-        self.weights = nn.Parameter(torch.from_numpy(weights).float()) if trainable else None
+        self.weights = nn.Parameter(torch.tensor(weights, dtype=torch.float32)) if trainable else None
 
     def forward(self, coefficients: Coefficients) -> Tensor:
         values = coefficients.power if self.exponent == 2.0 else _raised(coefficients.magnitude, self.exponent)
