@@ -33,7 +33,7 @@ def damaged(tones: Path, tmp_path: Path) -> Path:
     shutil.copytree(tones, root)
     (root / "low" / "empty.wav").touch()
     (root / "low" / "text.wav").write_text("not audio")
-    (root / "low" / "foreign.m4a").write_bytes(b"?")
+    (root / "low" / "foreign.aax").write_bytes(b"?")
     return root
 
 
@@ -99,7 +99,7 @@ def test_failed_clips_are_counted_named_and_the_rest_done(
     assert "low/empty.wav" in result.stderr
     assert str(out / "errors.jsonl") in result.stderr
     assert "Skipped 1" in result.stderr
-    assert "foreign.m4a" in result.stderr
+    assert "foreign.aax" in result.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["clips"], report["failed"], report["skipped"]) == (5, 2, 1)
     assert [set(failure) for failure in report["failures"]] == [{"path", "stage", "reason"}] * 2
