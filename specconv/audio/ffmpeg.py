@@ -36,6 +36,16 @@ _BEGINNINGS = re.compile(
     rb"|TTA[12]|MP\+|MPCK|ajkg|\.RMF|\.ra\xfd|DSD |FRM8|tBaK|\xff[\xf0\xf1\xf8\xf9]|EA3|RIFF....XWMA",
     re.DOTALL,
 )
+# How a second file begins within a joined one, of those containers whose demuxer stops at the end of the first. A block
+# of WavPack begins a file if its index is 0 and it is the first of its channels (bit 11 of its flags).
+_INITIAL = b"[" + b"".join(re.escape(bytes([value])) for value in range(256) if value & 8) + b"]"
+_ANOTHER = re.compile(
+    rb"ftyp(?:M4[AVB] |isom|iso[2-9]|mp4[12]|qt  |3g[p2].|dash|avc1|aax )|\x1aE\xdf\xa3.{1,60}?(?:matroska|webm)"
+    rb"|0&\xb2u\x8ef\xcf\x11\xa6\xd9\x00\xaa\x00b\xcel|TTA1[\1-\3]\0.\0|MAC [\0-\xff][\x0e\x0f]"
+    rb"|wvpk.{6}\0.{5}\0{4}.{5}" + _INITIAL,
+    re.DOTALL,
+)
+_WINDOW, _LONGEST_BEGINNING = 1 << 20, 80  # bytes
 _EXACT = {"mov,mp4,m4a,3gp,3g2,mj2", "wv", "tta", "ape"}  # the header gives the length in samples
 _ROUGH = {"matroska,webm", "asf"}  # the header gives it in milliseconds, with or without priming
 _ROUGH_BY = 0.1  # s
@@ -69,6 +79,7 @@ class FfmpegFile:
         self._file: IO[bytes] = open(fd, "rb", closefd=False)  # noqa: SIM115
         self._container: InputContainer | None = None
         try:
+            self._refuse_joined()
             packets_end = self._packets_end()
             self._container = self._open()
             stream = self._container.streams.audio[0]
@@ -114,6 +125,17 @@ class FfmpegFile:
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)
         self._file.seek(0)
         return av.open(self._file, "r", container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"})
+
+    def _refuse_joined(self) -> None:
+        """Raise FfmpegError for files joined end to end; FFmpeg would read the first of them and say nothing."""
+        position = 8  # behind the file's own beginning
+        while window := os.pread(self._file.fileno(), _WINDOW, position):
+            if found := _ANOTHER.search(window):
+                at = position + found.start()
+                raise FfmpegError(f"it holds files joined end to end, another begins at byte {at}; separate them")
+            if len(window) <= _LONGEST_BEGINNING:
+                return
+            position += len(window) - _LONGEST_BEGINNING
 
     def _decoded(self, stream: AudioStream) -> Iterator[AudioFrame]:
         assert self._container is not None
